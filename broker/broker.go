@@ -1,0 +1,125 @@
+// Package broker is the contract between the gateway and whatever carries
+// group messages from node to node. A group is a stream of messages; a
+// message's place in it is its Position. The stream is the truth: whatever is
+// delivered was read from it, in its order, and whatever was acknowledged is in
+// it.
+//
+// Two brokers keep this contract: memory (one node) and redisstream (many). The
+// suite in brokertest is what the contract means; both pass it.
+package broker
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// Group names a stream. Both parts are part of the identity: the same name in
+// two hubs is two groups.
+type Group struct {
+	Hub  string // lower case, without a colon
+	Name string // case-sensitive, 1 to 1024 bytes, does not start with a dot
+}
+
+// String is the group as logs show it: "hub:name".
+func (g Group) String() string { return g.Hub + ":" + g.Name }
+
+// DataType says how a payload is to be shown to a client. The words are those
+// of the client protocol and of the stream entries.
+type DataType string
+
+// The data types of json.webpubsub.azure.v1 that a stream carries.
+const (
+	JSON   DataType = "json"
+	Text   DataType = "text"
+	Binary DataType = "binary"
+)
+
+// Message is one thing said to a group. It is immutable once it was handed to
+// Publish or to Receiver.Deliver, and may be kept for ever by either side.
+type Message struct {
+	Group    Group
+	Position Position // set by the broker; zero before the message is in the stream
+	Data     []byte   // the payload as it was sent: JSON text, UTF-8 text or bytes
+	Type     DataType // how Data is to be read; empty means JSON
+	User     string   // who said it, as other clients may know them; may be empty
+	Exclude  string   // the connection that does not get it (noEcho); may be empty
+	ID       string   // the publisher's own id of the message, for idempotence; may be empty
+	Meta     string   // metadata as a JSON object of strings; may be empty
+}
+
+// Receiver is where a broker hands over what it reads. All functions are called
+// on the broker's read goroutines, for one group never concurrently, and in the
+// order of its stream. They may wait when the node is behind: that is the
+// back-pressure, and a broker that is made to wait reads on later from where it
+// stood.
+type Receiver struct {
+	// Opened ends a Subscribe. After it, exactly the messages after position at
+	// are delivered. With an error the group was not opened and nothing of it
+	// will be delivered; the caller may subscribe again.
+	Opened func(g Group, at Position, err error)
+
+	// Deliver hands over the next message of an opened group.
+	Deliver func(m *Message)
+
+	// Gap says that messages of an opened group were lost or trimmed before this
+	// node read them: delivery goes on after position at. Never called for a
+	// group whose messages were all delivered.
+	Gap func(g Group, at Position)
+}
+
+// Broker carries the messages of groups. All methods may be called from any
+// goroutine, and only Read and Close may wait.
+type Broker interface {
+	// Publish hands m over to be appended to its group's stream, and never
+	// waits. An error means that m was refused and done will not be called:
+	// ErrFull or ErrClosed. Otherwise done is called exactly once, on a
+	// goroutine of the broker and never on the caller's: with the position once
+	// the stream has the message, or with ErrUnavailable (it is not in the
+	// stream) or ErrUnknown (it may be). Messages of one group published by one
+	// goroutine enter the stream in the order of the calls.
+	Publish(m *Message, done func(at Position, err error)) error
+
+	// Subscribe opens a group for this node at the end of its stream; the
+	// answer comes through Receiver.Opened. One Subscribe per group may be
+	// standing at a time.
+	Subscribe(g Group)
+
+	// Unsubscribe ends what Subscribe began. Messages that were read before may
+	// still be delivered shortly after.
+	Unsubscribe(g Group)
+
+	// Read returns at most limit messages of g after position after, oldest
+	// first. The zero position means from the start of what is kept. It waits
+	// for the answer and so belongs in the pool, never in a reactor.
+	Read(ctx context.Context, g Group, after Position, limit int) ([]*Message, error)
+
+	// Ready is nil when messages can pass, or says what is wrong. It never waits:
+	// it reports what the broker's own probe found last.
+	Ready() error
+
+	// Close ends the broker: publishes that are queued are still sent if that is
+	// possible at once, every done is called, and no goroutine stays.
+	Close() error
+}
+
+// Limits are the bounds that every broker keeps.
+type Limits struct {
+	Capacity      int           // messages kept per group, at least; older ones may go
+	GroupExpiry   time.Duration // a group that nobody spoke in for this long is forgotten
+	QueueMessages int           // messages waiting for the stream; beyond it Publish says ErrFull
+	QueueBytes    int           // and the sum of their sizes
+	WriteTimeout  time.Duration // a publish that is not in the stream after this has failed
+}
+
+// What Publish and its done may answer. Wrapped, so compare with errors.Is.
+var (
+	// ErrFull: the queue towards the stream is full. Nothing was stored.
+	ErrFull = errors.New("broker: publish queue is full")
+	// ErrUnavailable: the stream could not be reached. Nothing was stored.
+	ErrUnavailable = errors.New("broker: unavailable")
+	// ErrUnknown: the stream may or may not have the message; the answer was lost.
+	ErrUnknown = errors.New("broker: outcome unknown")
+	// ErrClosed: the broker was closed.
+	ErrClosed = errors.New("broker: closed")
+)

@@ -1,0 +1,94 @@
+// Package config is the gateway's settings: what there is, what its value is,
+// and where that value came from. Settings are layered: default.yaml (embedded,
+// and the documentation), then a file, then the environment, then flags; a later
+// layer wins.
+package config
+
+import "time"
+
+// Config is every setting of the gateway, checked by Validate. It is read once
+// at start and then never written.
+type Config struct {
+	Listen   string `koanf:"listen"`   // address of the public listener
+	Operator string `koanf:"operator"` // address of the operator listener
+	Demo     bool   `koanf:"demo"`     // the page at /
+	Echo     string `koanf:"echo"`     // path of the echo route; empty is off
+
+	Hubs    []string `koanf:"hubs"`    // the hubs that clients may connect to, lower case
+	Routes  []Route  `koanf:"routes"`  // paths for simple clients
+	Keys    []string `koanf:"keys"`    // access keys: the first signs, all verify
+	Origins []string `koanf:"origins"` // allowed browser origins; empty is the gateway's own host; "*" is any
+
+	Workers int  `koanf:"workers"`
+	Pool    Pool `koanf:"pool"`
+
+	Broker      string        `koanf:"broker"`       // "memory" or a redis URL
+	Capacity    int           `koanf:"capacity"`     // messages kept per group
+	GroupExpiry time.Duration `koanf:"group_expiry"` // a group silent for this long is forgotten
+	Publish     Publish       `koanf:"publish"`
+	Redis       Redis         `koanf:"redis"`
+
+	Limits    Limits    `koanf:"limits"`
+	Heartbeat Heartbeat `koanf:"heartbeat"`
+	Log       Log       `koanf:"log"`
+	Shutdown  Shutdown  `koanf:"shutdown"`
+}
+
+// Route is a path whose clients speak bare payloads to one group.
+type Route struct {
+	Path string `koanf:"path"` // like /ws/chat/{group}/
+	Hub  string `koanf:"hub"`
+}
+
+// Pool is the bounded set of goroutines for what may block, one per worker.
+type Pool struct {
+	Size  int `koanf:"size"`  // goroutines per worker; 0 is min(32, CPUs+4)
+	Queue int `koanf:"queue"` // tasks that may wait per worker
+}
+
+// Publish bounds what waits for the broker.
+type Publish struct {
+	QueueMessages int           `koanf:"queue_messages"`
+	QueueBytes    int           `koanf:"queue_bytes"`
+	Timeout       time.Duration `koanf:"timeout"`
+}
+
+// Redis is what concerns the Redis broker alone.
+type Redis struct {
+	Prefix string        `koanf:"prefix"` // of the groups' keys, "tg"
+	Sweep  time.Duration `koanf:"sweep"`  // every group is verified once in this time
+	Probe  time.Duration `koanf:"probe"`  // the doorbell is tried this often
+}
+
+// Limits bounds what one client, and all of them, may take.
+type Limits struct {
+	Connections         int           `koanf:"connections"`           // on this node
+	Handshakes          int           `koanf:"handshakes"`            // in flight
+	HandshakeTimeout    time.Duration `koanf:"handshake_timeout"`     // for the request's header
+	HeaderBytes         int           `koanf:"header_bytes"`          // of a request
+	BodyBytes           int           `koanf:"body_bytes"`            // of a data-plane request
+	MessageBytes        int           `koanf:"message_bytes"`         // of one message, all fragments together
+	MessageFragments    int           `koanf:"message_fragments"`     // frames of one message
+	SendBufferBytes     int           `koanf:"send_buffer_bytes"`     // waiting for one slow reader; beyond it 1008
+	SocketBufferBytes   int           `koanf:"socket_buffer_bytes"`   // the kernel's send buffer per connection
+	GroupsPerConnection int           `koanf:"groups_per_connection"` //
+	GroupNameBytes      int           `koanf:"group_name_bytes"`      //
+	WorkerQueue         int           `koanf:"worker_queue"`          // events that may wait for one worker
+}
+
+// Heartbeat finds connections whose other end is gone.
+type Heartbeat struct {
+	Interval time.Duration `koanf:"interval"` // a silent connection is pinged after this
+	Timeout  time.Duration `koanf:"timeout"`  // and closed after this
+}
+
+// Log is the log's level (debug, info, warn, error) and format (text, json).
+type Log struct {
+	Level  string `koanf:"level"`
+	Format string `koanf:"format"`
+}
+
+// Shutdown bounds the end of the process.
+type Shutdown struct {
+	Timeout time.Duration `koanf:"timeout"` // for clients to answer the close frame
+}
