@@ -1,0 +1,104 @@
+package redisstream
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/push"
+)
+
+// doorbell is one connection on which Redis says which keys under the prefix have
+// changed, whoever changed them (CLIENT TRACKING … BCAST). It was registered and
+// is delivered on the same connection, so it cannot half-die.
+type doorbell struct {
+	broker *Broker
+	client *redis.Client // of its own, so that no other connection is tracked
+
+	mu  sync.Mutex // guards what follows
+	sub *redis.PubSub
+
+	heard chan struct{} // the probe's key has changed
+}
+
+func newDoorbell(b *Broker, o *redis.Options) (*doorbell, error) {
+	d := &doorbell{broker: b, heard: make(chan struct{}, 1)}
+	prefix := b.config.Prefix + ":"
+	o.OnConnect = func(ctx context.Context, c *redis.Conn) error {
+		if err := c.Do(ctx, "CLIENT", "TRACKING", "ON", "BCAST", "PREFIX", prefix).Err(); err != nil {
+			return fmt.Errorf("redisstream: Redis refuses client tracking, which the gateway needs (Redis 6 or later, and no proxy that hides it): %w", err)
+		}
+		return nil
+	}
+	d.client = redis.NewClient(o)
+	if err := d.client.RegisterPushNotificationHandler("invalidate", d, false); err != nil {
+		return nil, fmt.Errorf("redisstream: %w", err)
+	}
+	return d, nil
+}
+
+// HandlePushNotification is called by the client, on the goroutine of listen, for
+// each invalidation: ["invalidate", [key, …]], or nil for all keys (FLUSHALL). It
+// only marks: a listener that is slow is cut off by Redis.
+func (d *doorbell) HandlePushNotification(_ context.Context, _ push.NotificationHandlerContext, message []any) error {
+	b := d.broker
+	b.counts.rings.Inc()
+	if len(message) < 2 {
+		return nil
+	}
+	keys, ok := message[1].([]any)
+	if !ok {
+		b.counts.resyncFlush.Inc()
+		b.follows.resync()
+		return nil
+	}
+	for _, k := range keys {
+		if k == b.probeKey() {
+			select {
+			case d.heard <- struct{}{}:
+			default:
+			}
+		}
+	}
+	b.follows.ring(keys)
+	return nil
+}
+
+// listen keeps the connection, for ever. The subscription is to a channel that
+// nobody publishes to: it is there to have a connection that is read from. Each
+// new connection means a resync, since what rang meanwhile was not heard.
+func (d *doorbell) listen() {
+	b := d.broker
+	pause := newBackoff()
+	for b.ctx.Err() == nil {
+		sub := d.client.Subscribe(b.ctx, "tg/doorbell:"+b.node)
+		d.mu.Lock()
+		d.sub = sub
+		d.mu.Unlock()
+		for b.ctx.Err() == nil {
+			message, err := sub.ReceiveTimeout(b.ctx, 0)
+			if err != nil {
+				break
+			}
+			if _, ok := message.(*redis.Subscription); ok {
+				pause.Reset()
+				b.counts.resyncDoorbell.Inc()
+				b.follows.resync()
+			}
+		}
+		_ = sub.Close()
+		sleep(b.ctx, pause.NextBackOff())
+	}
+}
+
+// hangUp ends the present connection, and listen makes another.
+func (d *doorbell) hangUp() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.sub != nil {
+		_ = d.sub.Close()
+	}
+}
+
+func (d *doorbell) close() { d.hangUp() }

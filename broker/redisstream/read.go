@@ -1,0 +1,232 @@
+package redisstream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+	"github.com/redis/go-redis/v9"
+	"github.com/tidegate/tidegate/broker"
+)
+
+const (
+	groupsPerRead = 256             // in one pipeline
+	openTimeout   = 5 * time.Second // for Subscribe to be answered
+)
+
+// work is one group of a read.
+type work struct {
+	*follow
+	verify bool
+	swept  bool
+	ids    *redis.XStreamSliceCmd  // an ordinary read
+	slice  *redis.XMessageSliceCmd // a read that verifies, or the tail of a group to be opened
+}
+
+// newBackoff is how long to wait after the first, second, … fault: 50 ms to 2 s,
+// spread, for ever.
+func newBackoff() *backoff.ExponentialBackOff {
+	b := backoff.NewExponentialBackOff()
+	b.InitialInterval, b.MaxInterval = 50*time.Millisecond, 2*time.Second
+	return b
+}
+
+// readLoop is the one goroutine that reads streams and hands messages over. It
+// takes what is dirty, reads it in one pipeline, delivers, and goes on; while one
+// pipeline is under way rings gather, so that batches grow by themselves.
+func (b *Broker) readLoop() {
+	pause := newBackoff()
+	var batch []work
+	for {
+		select {
+		case <-b.ctx.Done():
+			b.refuseAll()
+			return
+		case <-b.follows.wake:
+		}
+		for more := true; more && b.ctx.Err() == nil; {
+			clear(batch)
+			batch, more = b.follows.take(batch[:0], groupsPerRead)
+			if len(batch) == 0 {
+				continue
+			}
+			if err := b.read(batch); err != nil {
+				b.counts.fetchErrors.Inc()
+				b.retry(batch)
+				more = true
+				sleep(b.ctx, pause.NextBackOff())
+			} else {
+				pause.Reset()
+			}
+		}
+	}
+}
+
+func sleep(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+	case <-t.C:
+	}
+}
+
+// retry marks a batch again after a fault; what was to be opened and has waited
+// too long is told so. After a fault nothing is believed unverified.
+func (b *Broker) retry(batch []work) {
+	b.counts.resyncFetch.Inc()
+	for _, w := range batch {
+		if !w.open && time.Since(w.since) > openTimeout {
+			b.refuse(w.follow, fmt.Errorf("redisstream: group %s could not be opened within %s: %w", w.group, openTimeout, broker.ErrUnavailable))
+			continue
+		}
+		b.follows.again(w.follow, true)
+	}
+}
+
+// refuse forgets a group that could not be opened.
+func (b *Broker) refuse(fo *follow, err error) {
+	f := &b.follows
+	f.mu.Lock()
+	wanted := !fo.gone
+	fo.gone = true
+	if f.byKey[fo.key] == fo {
+		delete(f.byKey, fo.key)
+	}
+	f.mu.Unlock()
+	if wanted {
+		b.config.Receiver.Opened(fo.group, broker.Position{}, err)
+	}
+}
+
+// refuseAll answers, at the end, whoever still waits to be opened.
+func (b *Broker) refuseAll() {
+	f := &b.follows
+	f.mu.Lock()
+	var waiting []*follow
+	for _, fo := range f.byKey {
+		if !fo.open {
+			waiting = append(waiting, fo)
+		}
+	}
+	f.mu.Unlock()
+	for _, fo := range waiting {
+		b.refuse(fo, fmt.Errorf("redisstream: %w", broker.ErrClosed))
+	}
+}
+
+// page is how many entries of one stream are read at once. Fewer than capacity
+// means that nothing between them and the last one read can have been trimmed.
+func (b *Broker) page() int64 { return int64(min(b.config.Limits.Capacity, 256)) }
+
+// read reads a batch and delivers it. An error means that some of it was not read;
+// what was read is delivered all the same.
+func (b *Broker) read(batch []work) error {
+	ctx, cancel := context.WithTimeout(b.ctx, timeout)
+	defer cancel()
+	pipe := b.client.Pipeline()
+	for i := range batch {
+		switch w := &batch[i]; {
+		case !w.open:
+			w.slice = pipe.XRevRangeN(ctx, w.key, "+", "-", 1)
+		case w.verify && !w.last.IsZero():
+			w.slice = pipe.XRangeN(ctx, w.key, w.last.String(), "+", b.page()+1)
+		default:
+			w.ids = pipe.XRead(ctx, &redis.XReadArgs{Streams: []string{w.key, w.last.String()}, Count: b.page(), Block: -1})
+		}
+	}
+	_, _ = pipe.Exec(ctx) // each command has its own error
+	b.counts.fetchBatches.Inc()
+	var failed error
+	for i := range batch {
+		if err := b.handle(&batch[i]); err != nil {
+			failed = err
+		}
+	}
+	return failed
+}
+
+// handle delivers what one command of the batch has brought. A group whose command
+// failed is read again with the batch; reading it twice does no harm, since it
+// goes on from the last entry that was handed over.
+func (b *Broker) handle(w *work) error {
+	if w.slice != nil {
+		entries, err := w.slice.Result()
+		switch {
+		case err != nil:
+			return b.blame(w, err)
+		case !w.open:
+			b.opened(w.follow, entries)
+		default:
+			b.verified(w, entries)
+		}
+		return nil
+	}
+	streams, err := w.ids.Result()
+	if errors.Is(err, redis.Nil) {
+		return nil // a second ring for the same entry
+	}
+	if err != nil {
+		return b.blame(w, err)
+	}
+	entries := streams[0].Messages
+	if int64(len(entries)) >= b.page() && !w.last.IsZero() {
+		// So many that some before them may have been trimmed: read them again, from
+		// the last one that is known.
+		b.follows.again(w.follow, true)
+		return nil
+	}
+	b.deliver(w, entries)
+	if int64(len(entries)) >= b.page() {
+		b.follows.again(w.follow, false)
+	}
+	return nil
+}
+
+// blame returns an error that the whole batch has to wait for. A key that is no
+// stream is its own group's fault only, and is not read until it changes.
+func (b *Broker) blame(w *work, err error) error {
+	if !redis.HasErrorPrefix(err, "WRONGTYPE") {
+		return err
+	}
+	b.config.Log.Error("a group's key in Redis is not a stream; delete or rename it", "key", w.key)
+	if !w.open {
+		b.refuse(w.follow, fmt.Errorf("redisstream: key %s is not a stream: %w", w.key, broker.ErrUnavailable))
+	}
+	return nil
+}
+
+// opened answers a Subscribe: delivery begins after the last entry that there is.
+func (b *Broker) opened(fo *follow, tail []redis.XMessage) {
+	if len(tail) > 0 {
+		fo.last, _ = broker.ParsePosition(tail[0].ID)
+	}
+	fo.open = true
+	b.config.Receiver.Opened(fo.group, fo.last, nil)
+	// What was added meanwhile may have rung before the group was open.
+	b.follows.again(fo, false)
+}
+
+// deliver hands entries over, in order.
+func (b *Broker) deliver(w *work, entries []redis.XMessage) {
+	if len(entries) == 0 {
+		return
+	}
+	if w.swept {
+		b.follows.suspect(w.follow)
+	}
+	for _, e := range entries {
+		at, err := broker.ParsePosition(e.ID)
+		if err != nil {
+			continue // Redis makes no such ids
+		}
+		w.last = at
+		if m := b.decode(w.group, e); m != nil {
+			b.config.Receiver.Deliver(m)
+		}
+	}
+	b.counts.fetched.Add(len(entries))
+	b.counts.lagMilliseconds.Store(max(0, time.Now().UnixMilli()-int64(w.last.Ms)))
+}

@@ -1,0 +1,171 @@
+// Package redisstream is the broker of many nodes: a group is one Redis stream,
+// and every node reads the streams of the groups that have members on it.
+//
+//	publish ─▶ writer (2) ══ XADD, pipelined ══▶ stream ─┐
+//	                                                     │ key changed
+//	deliver ◀─ readLoop ══ XREAD, pipelined ◀══ dirty ◀── doorbell
+//
+// The stream is the truth. The doorbell, Redis's client tracking, says which keys
+// changed; it only marks groups as dirty. So a doorbell that is lost, doubled or
+// late delays a read and never loses a message, and what it failed to say is found
+// by the probe, by the resync after every fault, and by the slow sweep.
+package redisstream
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/VictoriaMetrics/metrics"
+	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/maintnotifications"
+	"github.com/tidegate/tidegate/broker"
+)
+
+// Config is what the broker is told once, by value.
+type Config struct {
+	URL      string        // redis:// or rediss://, with user, password and database as usual
+	Prefix   string        // of the groups' keys: {Prefix}:{hub}:{group}
+	Sweep    time.Duration // every open group is verified once in this time
+	Probe    time.Duration // the doorbell is tried this often
+	Limits   broker.Limits
+	Receiver broker.Receiver
+	Log      *slog.Logger
+	Metrics  *metrics.Set
+}
+
+var _ broker.Broker = (*Broker)(nil)
+
+// Broker is one node's link to Redis.
+type Broker struct {
+	// Static after New.
+	config  Config
+	node    string // this node's name in Redis, new at each start
+	client  *redis.Client
+	counts  counts
+	writers [2]*writer
+	bell    *doorbell
+
+	follows follows
+	wrong   atomic.Pointer[error] // what is wrong, as the probe found it last; nil when all is well
+
+	queuedMessages, queuedBytes atomic.Int64 // waiting for the stream
+
+	stop   context.CancelFunc
+	ctx    context.Context
+	closed atomic.Bool
+	ended  sync.WaitGroup
+}
+
+// errStarting is why a node is not ready that has not heard from Redis yet.
+var errStarting = errors.New("redisstream: Redis has not answered yet")
+
+// New starts the broker. It fails on a URL that cannot be right, and not when
+// Redis is away: then the node is not ready, and goes on trying.
+func New(config Config) (*Broker, error) {
+	options, err := options(config.URL)
+	if err != nil {
+		return nil, err
+	}
+	b := &Broker{config: config, node: rand.Text(), client: redis.NewClient(options)}
+	b.ctx, b.stop = context.WithCancel(context.Background())
+	b.wrong.Store(&errStarting)
+	b.follows.init()
+	b.counts.init(config.Metrics, b)
+	bellOptions := *options
+	if b.bell, err = newDoorbell(b, &bellOptions); err != nil {
+		return nil, errors.Join(err, b.client.Close())
+	}
+	for i := range b.writers {
+		b.writers[i] = newWriter(b)
+		b.ended.Go(b.writers[i].writeLoop)
+	}
+	b.ended.Go(b.readLoop)
+	b.ended.Go(b.bell.listen)
+	b.ended.Go(b.probeLoop)
+	b.ended.Go(b.sweepLoop)
+	return b, nil
+}
+
+// timeout bounds every command, so that a Redis that hangs is found.
+const timeout = time.Second
+
+// options reads the URL.
+func options(address string) (*redis.Options, error) {
+	u, err := url.Parse(address)
+	if err != nil {
+		return nil, errors.New("redisstream: the broker's URL cannot be read; want redis://user:password@host:6379/0, with special characters in the password percent-encoded")
+	}
+	if u.Scheme != "redis" && u.Scheme != "rediss" {
+		return nil, fmt.Errorf("redisstream: %s:// is not supported yet; name one server with redis:// or rediss://", u.Scheme)
+	}
+	o, err := redis.ParseURL(address)
+	if err != nil {
+		return nil, fmt.Errorf("redisstream: the broker's URL: %w", err)
+	}
+	o.Protocol = 3 // the doorbell needs push messages
+	// A write that is sent again after its answer was lost would say a message
+	// twice, and the loops here try again by themselves.
+	o.MaxRetries = -1
+	o.DialTimeout, o.ReadTimeout, o.WriteTimeout, o.PoolTimeout = timeout, timeout, timeout, timeout
+	o.DialerRetries = 1
+	o.ContextTimeoutEnabled = true
+	o.DisableIdentity = true
+	o.PoolSize = 8
+	o.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
+	return o, nil
+}
+
+// key is the stream of a group.
+func (b *Broker) key(g broker.Group) string {
+	return b.config.Prefix + ":" + g.Hub + ":" + g.Name
+}
+
+// Ready says what the probe found last.
+func (b *Broker) Ready() error {
+	if wrong := b.wrong.Load(); wrong != nil {
+		return *wrong
+	}
+	return nil
+}
+
+// Read asks Redis for what a group has after a position.
+func (b *Broker) Read(ctx context.Context, g broker.Group, after broker.Position, limit int) ([]*broker.Message, error) {
+	if b.closed.Load() {
+		return nil, broker.ErrClosed
+	}
+	entries, err := b.client.XRangeN(ctx, b.key(g), "("+after.String(), "+", int64(limit)).Result()
+	if err != nil {
+		return nil, fmt.Errorf("redisstream: read %s: %w: %w", g, broker.ErrUnavailable, err)
+	}
+	all := make([]*broker.Message, 0, len(entries))
+	for _, e := range entries {
+		if m := b.decode(g, e); m != nil {
+			all = append(all, m)
+		}
+	}
+	return all, nil
+}
+
+// Close sends what is queued if that is possible at once, and ends everything.
+func (b *Broker) Close() error {
+	if b.closed.Swap(true) {
+		return broker.ErrClosed
+	}
+	for _, w := range b.writers {
+		w.close()
+	}
+	for _, w := range b.writers {
+		<-w.ended
+	}
+	b.stop()
+	b.bell.close()
+	b.ended.Wait()
+	return errors.Join(b.bell.client.Close(), b.client.Close())
+}

@@ -1,0 +1,98 @@
+// Package api is the gateway's HTTP for the application and its operators: the
+// data plane, health, metrics and profiles. Plain net/http handlers; the sockets
+// of clients are not its business.
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/http/pprof"
+
+	"github.com/VictoriaMetrics/metrics"
+	"github.com/tidegate/tidegate/broker"
+	"github.com/tidegate/tidegate/gateway/auth"
+	"github.com/tidegate/tidegate/gateway/server"
+)
+
+// Gateway is what the data plane needs of the server.
+type Gateway interface {
+	// Send publishes a message and waits until its stream has it.
+	Send(context.Context, server.Outgoing) (broker.Position, error)
+}
+
+// Config is what the API is told once, by value.
+type Config struct {
+	Gateway   Gateway
+	Keys      auth.Keys // that the data plane asks for; with none it is open, which the config allows on loopback only
+	BodyBytes int64     // of a data-plane request; beyond it 413
+	Checks    []Check   // of readiness
+	Metrics   *metrics.Set
+	Log       *slog.Logger
+}
+
+// Check is one thing that must work for the node to be ready. Ready never waits.
+type Check struct {
+	Name  string
+	Ready func() error
+}
+
+// Operator is the operator listener's handler: metrics, data plane, profiles and
+// probes.
+func Operator(c Config) http.Handler {
+	mux := http.NewServeMux()
+	MountProbes(mux, c.Checks)
+	mux.HandleFunc("GET /metrics", c.serveMetrics)
+	mux.HandleFunc("POST /api/hubs/{hub}/{operation}", c.serveSendToAll)
+	mux.HandleFunc("POST /api/hubs/{hub}/groups/{group}/{operation}", c.serveSendToGroup)
+	mux.HandleFunc("HEAD /api/health", func(http.ResponseWriter, *http.Request) {})
+	mux.HandleFunc("/debug/pprof/", pprof.Index)
+	mux.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
+	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
+	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
+	return mux
+}
+
+// serveMetrics is the page that Prometheus scrapes: the gateway's own metrics,
+// then Go's and the process's.
+func (c Config) serveMetrics(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
+	c.Metrics.WritePrometheus(w)
+	metrics.WriteProcessMetrics(w)
+}
+
+// problem is the body of every error of the data plane, in the form that client
+// libraries read.
+type problem struct {
+	Code    string `json:"code"`
+	Message string `json:"message"`
+}
+
+// fail answers with an error.
+func fail(w http.ResponseWriter, status int, code, message string) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("X-Ms-Error-Code", code)
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(problem{code, message})
+}
+
+// failSend answers for a message that was not published.
+func failSend(w http.ResponseWriter, err error) {
+	switch {
+	case errors.Is(err, server.ErrUnknownHub):
+		fail(w, http.StatusNotFound, "UnknownHub", err.Error())
+	case errors.Is(err, server.ErrBadRequest):
+		fail(w, http.StatusBadRequest, "BadRequest", err.Error())
+	case errors.Is(err, broker.ErrUnknown):
+		fail(w, http.StatusGatewayTimeout, "OutcomeUnknown", "the broker's answer was lost: the message may have been published or not")
+	case errors.Is(err, broker.ErrFull):
+		w.Header().Set("Retry-After", "1")
+		fail(w, http.StatusServiceUnavailable, "QueueFull", "the message was not taken: too many wait for the broker")
+	default:
+		w.Header().Set("Retry-After", "1")
+		fail(w, http.StatusServiceUnavailable, "Unavailable", "the message was not taken: "+err.Error())
+	}
+}

@@ -1,0 +1,134 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/VictoriaMetrics/metrics"
+	"github.com/gobwas/ws"
+	"github.com/tidegate/tidegate/config"
+	"github.com/tidegate/tidegate/gateway/api"
+	"github.com/tidegate/tidegate/gateway/auth"
+	"github.com/tidegate/tidegate/gateway/page"
+	"github.com/tidegate/tidegate/gateway/server"
+	"github.com/tidegate/tidegate/reactor"
+)
+
+// node is one running gateway.
+type node struct {
+	config   config.Config
+	log      *slog.Logger
+	metrics  *metrics.Set
+	reactor  *reactor.Reactor
+	server   *server.Server
+	public   *http.Server
+	operator *http.Server
+}
+
+// serve runs a node until ctx ends. It starts from the far end, the broker's and
+// the workers', so that the door opens last; it stops in reverse.
+func serve(ctx context.Context, loaded *config.Loaded, stderr io.Writer) error {
+	n := &node{config: loaded.Config, log: newLogger(loaded.Config.Log, stderr), metrics: metrics.NewSet()}
+	began := time.Now()
+	n.log.Info("starting", "version", version, "workers", n.config.Workers, "broker", loaded.Redacted("broker"))
+	for _, a := range loaded.Aliases() {
+		n.log.Info("setting taken from a variable of the former deployment", "setting", a.Key, "variable", a.Variable)
+	}
+	n.warn()
+	if err := n.start(); err != nil {
+		return err
+	}
+	failed := make(chan error, 2)
+	err := errors.Join(n.open(n.public, "public", n.config.Listen, failed), n.open(n.operator, "operator", n.config.Operator, failed))
+	if err == nil {
+		n.log.Info("started", "seconds", time.Since(began).Seconds())
+		select {
+		case <-ctx.Done():
+		case err = <-failed:
+		}
+	}
+	return errors.Join(err, n.stop())
+}
+
+// start makes the parts: reactor, server with its broker, HTTP handlers.
+func (n *node) start() (err error) {
+	c := n.config
+	if n.reactor, err = reactor.New(reactorConfig(c, n.log, n.metrics)); err != nil {
+		return err
+	}
+	keys := auth.NewKeys(c.Keys)
+	n.server, err = server.New(serverConfig(n, keys))
+	if err != nil {
+		return errors.Join(err, n.reactor.Shutdown(context.Background(), ws.StatusGoingAway, ""))
+	}
+	n.metrics.NewGauge("app_active_connections", func() float64 { return float64(n.reactor.Connections()) })
+	checks := []api.Check{{Name: "broker", Ready: n.server.Ready}, {Name: "workers", Ready: n.reactor.Ready}}
+	mux := http.NewServeMux()
+	api.MountProbes(mux, checks)
+	n.server.Mount(mux)
+	if c.Demo {
+		mux.Handle("/", page.Handler())
+	}
+	n.public = n.httpServer(mux)
+	n.operator = n.httpServer(api.Operator(api.Config{
+		Gateway: n.server, Keys: keys, BodyBytes: int64(c.Limits.BodyBytes),
+		Checks: checks, Metrics: n.metrics, Log: n.log,
+	}))
+	return nil
+}
+
+// httpServer is a listener's server, with the limits that both have.
+func (n *node) httpServer(h http.Handler) *http.Server {
+	return &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: n.config.Limits.HandshakeTimeout,
+		IdleTimeout:       time.Minute,
+		MaxHeaderBytes:    n.config.Limits.HeaderBytes,
+		ErrorLog:          slog.NewLogLogger(n.log.Handler(), slog.LevelDebug),
+	}
+}
+
+// open listens and serves; what ends the serving comes through failed.
+func (n *node) open(s *http.Server, name, address string, failed chan<- error) error {
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return fmt.Errorf("the %s listener: %w; is another gateway running? choose another address with the setting %s",
+			name, err, map[string]string{"public": "listen", "operator": "operator"}[name])
+	}
+	attrs := []any{"name", name, "address", l.Addr().String()}
+	if name == "public" && n.config.Demo {
+		attrs = append(attrs, "page", "http://"+l.Addr().String()+"/")
+	}
+	n.log.Info("listening", attrs...)
+	go func() {
+		if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			failed <- fmt.Errorf("the %s listener: %w", name, err)
+		}
+	}()
+	return nil
+}
+
+// stop ends the node: no new connection, then a close frame to every client, then
+// the broker, which still sends what was taken.
+func (n *node) stop() error {
+	began := time.Now()
+	ctx, cancel := context.WithTimeout(context.Background(), n.config.Shutdown.Timeout)
+	defer cancel()
+	n.log.Info("stopping", "connections", n.reactor.Connections())
+	err := n.public.Shutdown(ctx)
+	err = errors.Join(err, n.server.Goodbye(ctx, "the gateway is shutting down"))
+	err = errors.Join(err, n.reactor.Shutdown(ctx, serviceRestart, "the gateway is shutting down"))
+	err = errors.Join(err, n.server.Close(), n.operator.Shutdown(ctx))
+	n.log.Info("stopped", "seconds", time.Since(began).Seconds())
+	return err
+}
+
+// serviceRestart is the close code for clients that should connect again, to
+// another node (registered under RFC 6455 section 11.7).
+const serviceRestart ws.StatusCode = 1012

@@ -1,0 +1,94 @@
+package server
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/VictoriaMetrics/metrics"
+	"github.com/tidegate/tidegate/broker"
+	"github.com/tidegate/tidegate/gateway/wire"
+	"github.com/tidegate/tidegate/reactor"
+)
+
+// delivery is one message on its way down. It is immutable once it was made, so
+// every worker may run it at the same time.
+type delivery struct {
+	relay   *relay
+	message *broker.Message
+	frames  [dialects]reactor.Frame // one per dialect that the group's members speak
+}
+
+func newDelivery(r *relay, m *broker.Message, spoken [dialects]bool) *delivery {
+	d := &delivery{relay: r, message: m}
+	if spoken[jsonDialect] {
+		d.frames[jsonDialect] = reactor.BuildFrame(false, 160+len(m.Data)+len(m.Data)/3, d.envelope)
+	}
+	if spoken[simpleDialect] {
+		d.frames[simpleDialect] = reactor.NewFrame(m.Data, m.Type == broker.Binary)
+	}
+	return d
+}
+
+// envelope appends the message as clients of the JSON protocol read it.
+func (d *delivery) envelope(dst []byte) []byte {
+	m := d.message
+	w := wire.Message{
+		From:     "group",
+		Group:    m.Group.Name,
+		Type:     wire.DataType(m.Type),
+		Data:     m.Data,
+		FromUser: m.User,
+		Metadata: m.Meta,
+	}
+	if m.Group.Name == everyone {
+		w.From, w.Group = "server", ""
+	} else {
+		w.Position = m.Position.String()
+	}
+	return wire.AppendMessage(dst, w)
+}
+
+// run sends the message to the group's members on one worker. Called on that
+// worker's loop; nothing in it allocates per member.
+func (d *delivery) run(w *reactor.Worker) {
+	at, exclude := d.message.Position, d.message.Exclude
+	sent := 0
+	for _, m := range d.relay.server.hubs[w.Index()].Members(d.message.Group) {
+		s := m.Member.session
+		if !m.Member.from.Before(at) || exclude != "" && s.id == exclude {
+			continue
+		}
+		s.conn.Send(d.frames[s.dialect])
+		sent++
+	}
+	d.relay.counts.delivered(w.Index(), sent, at)
+}
+
+// relayCounts are the counts of the way down, one of each per worker, so that no
+// worker waits for another's.
+type relayCounts struct {
+	deliveries []*metrics.Counter
+	latency    []*metrics.PrometheusHistogram
+}
+
+func (c *relayCounts) init(set *metrics.Set, workers int, groups func() float64) {
+	for i := range workers {
+		label := `{worker="` + strconv.Itoa(i) + `"}`
+		c.deliveries = append(c.deliveries, set.NewCounter("tidegate_deliveries_total"+label))
+		c.latency = append(c.latency, set.NewPrometheusHistogramExt("tidegate_delivery_seconds"+label, latencyBounds))
+	}
+	set.NewGauge("tidegate_groups", groups)
+}
+
+// latencyBounds start at a millisecond: a position has no finer clock.
+var latencyBounds = []float64{.001, .002, .003, .005, .01, .02, .05, .1, .2, .5, 1, 2, 5, 10, 30}
+
+// delivered counts a message's deliveries on one worker and, once a message, the
+// time from the stream's clock to the sockets' queues.
+func (c *relayCounts) delivered(worker, sent int, at broker.Position) {
+	c.deliveries[worker].Add(sent)
+	if sent > 0 {
+		ms := time.Now().UnixMilli() - int64(at.Ms)
+		c.latency[worker].Update(float64(max(ms, 0)) / 1000)
+	}
+}

@@ -1,0 +1,116 @@
+package server
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/tidegate/tidegate/gateway/auth"
+	"github.com/tidegate/tidegate/gateway/wire"
+)
+
+// Mount adds the server's WebSocket endpoints to the public listener's routes.
+// Called once, before serving.
+func (s *Server) Mount(mux *http.ServeMux) {
+	mux.HandleFunc("/client/hubs/{hub}", s.serveHub)
+	mux.HandleFunc("/client/{$}", s.serveHub)
+	for _, route := range s.Routes {
+		path := route.Path
+		if strings.HasSuffix(path, "/") {
+			path += "{$}"
+		}
+		mux.HandleFunc(path, s.serveRoute(route.Hub))
+	}
+	if s.Echo != "" {
+		mux.HandleFunc(s.Echo, s.serveEcho)
+	}
+}
+
+// serveHub is the endpoint of the client protocol. With one of its subprotocols
+// the client speaks JSON; with none it is a simple client, whose frames go to the
+// group that it names, or nowhere.
+func (s *Server) serveHub(w http.ResponseWriter, r *http.Request) {
+	name := r.PathValue("hub")
+	if name == "" {
+		name = r.URL.Query().Get("hub")
+	}
+	hub := strings.ToLower(name)
+	if !s.checkUpgrade(w, r) {
+		return
+	}
+	if !s.hubNames[hub] {
+		s.reject(w, http.StatusNotFound, faultUnknownHub, "unknown hub: the hubs of this gateway are those of its setting hubs")
+		return
+	}
+	identity, ok := s.identify(w, r, hub)
+	if !ok {
+		return
+	}
+	c := &session{server: s, identity: identity, hub: hub, dialect: simpleDialect}
+	offered := offeredProtocols(r)
+	// A client that offers both has the plain one: recovery, which is all that the
+	// reliable one adds, is not offered yet.
+	var protocol string
+	for _, p := range []string{wire.ReliableProtocol, wire.Protocol} {
+		if offered[p] {
+			protocol, c.dialect = p, jsonDialect
+		}
+	}
+	query := r.URL.Query()
+	if c.dialect == simpleDialect && query.Get("webpubsub_mode") == "sendToGroup" {
+		c.group, c.noEcho = query.Get("group"), query.Get("noEcho") == "true"
+		if !s.checkSimple(w, c) {
+			return
+		}
+	}
+	s.upgrade(w, r, c, protocol)
+}
+
+// serveRoute is the endpoint of simple clients whose group is in their path.
+func (s *Server) serveRoute(hub string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if !s.checkUpgrade(w, r) {
+			return
+		}
+		identity, ok := s.identify(w, r, hub)
+		if !ok {
+			return
+		}
+		c := &session{server: s, identity: identity, hub: hub, dialect: simpleDialect, group: r.PathValue("group")}
+		if s.checkSimple(w, c) {
+			s.upgrade(w, r, c, "")
+		}
+	}
+}
+
+// serveEcho is the endpoint for conformance runs: each message comes back.
+func (s *Server) serveEcho(w http.ResponseWriter, r *http.Request) {
+	if s.checkUpgrade(w, r) {
+		s.upgrade(w, r, &session{server: s, identity: auth.Anonymous(), dialect: echoDialect}, "")
+	}
+}
+
+// checkSimple says whether a simple client may be in its group. It could not be
+// told later, since it gets no acks.
+func (s *Server) checkSimple(w http.ResponseWriter, c *session) bool {
+	if err := wire.CheckGroup(c.group, s.Limits.GroupNameBytes); err != nil {
+		s.reject(w, http.StatusBadRequest, faultBadRequest, err.Error())
+		return false
+	}
+	if !c.identity.Permissions.MayJoin(c.group) {
+		s.reject(w, http.StatusForbidden, faultForbidden, "the token's roles do not allow to join group "+c.group)
+		return false
+	}
+	return true
+}
+
+// offeredProtocols are the subprotocols of the request, from all of its header
+// lines (RFC 6455 section 11.3.4).
+func offeredProtocols(r *http.Request) map[string]bool {
+	offered := make(map[string]bool)
+	for _, line := range r.Header.Values("Sec-WebSocket-Protocol") {
+		for p := range strings.SplitSeq(line, ",") {
+			offered[strings.TrimSpace(p)] = true
+		}
+	}
+	return offered
+}

@@ -1,0 +1,200 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/tidegate/tidegate/broker"
+	"github.com/tidegate/tidegate/reactor"
+)
+
+// waiter is a join that waits for its group to be opened.
+type waiter struct {
+	topic      *topic
+	session    *session
+	membership *membership
+	joined     func(broker.Position, error)
+}
+
+// join makes s a member of g. joined, if not nil, is called on the loop of s, at
+// once or when the broker has opened the group, with the position that s follows
+// from: everything after it is delivered. Called on the loop of s.
+//
+// A member of an open group begins at the topic's last position. A message up to
+// there may still wait in the worker's queue, handed over for other members; the
+// member's own position keeps it from being delivered to this one.
+func (r *relay) join(s *session, g broker.Group, joined func(broker.Position, error)) {
+	m := s.membership(g.Name)
+	if m != nil && m.Member.from != notYet {
+		if joined != nil {
+			joined(m.Member.from, nil)
+		}
+		return
+	}
+	if m == nil {
+		m = r.server.hubs[s.conn.Worker().Index()].Join(g, member{session: s, from: notYet})
+		s.memberships = append(s.memberships, m)
+	}
+	at, open := r.enter(g, waiter{session: s, membership: m, joined: joined})
+	if !open {
+		return
+	}
+	m.Member.from = at
+	if joined != nil {
+		joined(at, nil)
+	}
+}
+
+// enter counts a member in its topic, once, and says where the topic stands; if
+// it is not open, w waits for that. A topic that is not there is made.
+func (r *relay) enter(g broker.Group, w waiter) (at broker.Position, open bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	t := r.topic(g)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if s := w.session; w.membership.Member.topic != t {
+		w.membership.Member.topic = t
+		t.count(s.conn.Worker().Index(), s.dialect, 1)
+	}
+	if !t.open {
+		w.topic = t
+		t.waiting = append(t.waiting, w)
+	}
+	return t.last, t.open
+}
+
+// topic is the topic of a group; a new one is subscribed to. Called with r.mu
+// held, as for Unsubscribe, so that the broker hears both in the right order.
+func (r *relay) topic(g broker.Group) *topic {
+	t := r.topics[g]
+	if t == nil {
+		t = &topic{group: g, members: make([]int, len(r.server.Workers))}
+		r.topics[g] = t
+		r.broker.Subscribe(g)
+	}
+	return t
+}
+
+// pin opens a group that stays open without members.
+func (r *relay) pin(g broker.Group) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.topic(g).pinned = true
+}
+
+// leave ends a membership. Called on the loop of s, which forgets m itself.
+func (r *relay) leave(s *session, m *membership) {
+	worker := s.conn.Worker().Index()
+	r.server.hubs[worker].Leave(m)
+	t := m.Member.topic
+	t.mu.Lock()
+	t.count(worker, s.dialect, -1)
+	idle := t.total == 0 && !t.pinned
+	if idle {
+		t.idleSince = time.Now()
+	}
+	t.mu.Unlock()
+	if idle {
+		r.idle.add(t)
+	}
+}
+
+// opened ends the wait of a topic's joins. Called on the broker's read goroutine,
+// before the first message of the group.
+func (r *relay) opened(g broker.Group, at broker.Position, err error) {
+	for _, w := range r.settle(g, at, err) {
+		w.answer(at, err)
+	}
+}
+
+// settle opens the topic, or after an error forgets it, and returns who waited.
+func (r *relay) settle(g broker.Group, at broker.Position, err error) []waiter {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	t := r.topics[g]
+	if t == nil {
+		return nil
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	switch {
+	case err == nil:
+		t.open, t.last = true, at
+	case t.pinned && !errors.Is(err, broker.ErrClosed):
+		// Nobody asked for it in so many words, so nobody is told: its members
+		// wait until the broker is back.
+		r.broker.Subscribe(g)
+		return nil
+	default:
+		delete(r.topics, g)
+	}
+	waiting := t.waiting
+	t.waiting = nil
+	return waiting
+}
+
+// answer ends the wait, on the session's loop. A member that has left meanwhile
+// is answered all the same: its join was asked for before its leave.
+func (w waiter) answer(at broker.Position, err error) {
+	_ = w.session.conn.Worker().Post(func(*reactor.Worker) {
+		m := w.membership
+		switch {
+		case m.Member.topic != w.topic:
+			// Joined again since, by way of another topic: that one decides.
+		case err == nil:
+			m.Member.from = at
+		default:
+			w.session.server.hubs[w.session.conn.Worker().Index()].Leave(m)
+			w.session.forget(m)
+		}
+		if w.joined != nil {
+			w.joined(at, err)
+		}
+		w.session.release(m)
+	})
+}
+
+// forget takes a membership off the session's list.
+func (s *session) forget(m *membership) {
+	s.memberships = slices.DeleteFunc(s.memberships, func(n *membership) bool { return n == m })
+}
+
+// sweep closes topics that had no member for the linger, until ctx ends.
+func (r *relay) sweep(ctx context.Context, ended chan<- struct{}) {
+	defer close(ended)
+	tick := time.NewTicker(max(r.server.Linger/4, 10*time.Millisecond))
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case now := <-tick.C:
+			for _, t := range r.idle.take() {
+				if !r.retire(t, now.Add(-r.server.Linger)) {
+					r.idle.add(t)
+				}
+			}
+		}
+	}
+}
+
+// retire closes t if it has been without a member since before limit, and reports
+// whether there is nothing left to wait for.
+func (r *relay) retire(t *topic, limit time.Time) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.total > 0 || r.topics[t.group] != t {
+		return true
+	}
+	if !t.open || t.idleSince.After(limit) {
+		return false
+	}
+	delete(r.topics, t.group)
+	r.broker.Unsubscribe(t.group)
+	return true
+}

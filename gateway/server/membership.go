@@ -1,0 +1,111 @@
+package server
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/tidegate/tidegate/broker"
+	"github.com/tidegate/tidegate/gateway/hub"
+	"github.com/tidegate/tidegate/gateway/wire"
+)
+
+// member is a session in a group: it gets what stands after from.
+type member struct {
+	session *session
+	topic   *topic // that counts it
+	from    broker.Position
+}
+
+// membership is a member's place in its group on its worker.
+type membership = hub.Membership[broker.Group, member]
+
+// notYet is the position of a member whose group is still being opened: nothing
+// stands after it, so nothing is delivered before the join was answered.
+var notYet = broker.Position{Ms: math.MaxUint64, Seq: math.MaxUint64}
+
+// joinGroup does a client's request to join. Joining twice is joining once.
+func (s *session) joinGroup(q *wire.Request) {
+	if r, refused := s.checkJoin(q); refused {
+		s.refuse(q, r)
+		return
+	}
+	if !s.fresh(q) {
+		return
+	}
+	request := *q
+	request.Data, request.Metadata = nil, nil // they point into the frame
+	s.server.relay.join(s, broker.Group{Hub: s.hub, Name: q.Group}, func(at broker.Position, err error) {
+		switch {
+		case err != nil:
+			f, text := brokerFault(err)
+			s.refuse(&request, refusal{f, wire.InternalServerError, "the group could not be opened: " + text})
+		case request.HasAckID:
+			s.answer(request.AckID, at.String())
+		}
+	})
+}
+
+// checkJoin says whether the client may join what it asks for.
+func (s *session) checkJoin(q *wire.Request) (refusal, bool) {
+	limits := &s.server.Limits
+	if err := wire.CheckGroup(q.Group, limits.GroupNameBytes); err != nil {
+		return refusal{faultBadRequest, wire.BadRequest, err.Error()}, true
+	}
+	if !s.identity.Permissions.MayJoin(q.Group) {
+		return refusal{faultForbidden, wire.Forbidden, "the client may not join or leave group " + q.Group}, true
+	}
+	if len(s.memberships) > limits.GroupsPerConnection && s.membership(q.Group) == nil {
+		text := fmt.Sprintf("the client is in %d groups, the most that limits.groups_per_connection allows", limits.GroupsPerConnection)
+		return refusal{faultGroupLimit, wire.Forbidden, text}, true
+	}
+	return refusal{}, false
+}
+
+// leaveGroup does a client's request to leave; leaving a group that it is not in
+// is no error.
+func (s *session) leaveGroup(q *wire.Request) {
+	if !s.identity.Permissions.MayJoin(q.Group) {
+		s.refuse(q, refusal{faultForbidden, wire.Forbidden, "the client may not join or leave group " + q.Group})
+		return
+	}
+	if !s.fresh(q) {
+		return
+	}
+	if m := s.membership(q.Group); m != nil && q.Group != everyone {
+		s.server.relay.leave(s, m)
+		s.forget(m)
+	}
+	if q.HasAckID {
+		s.answer(q.AckID, "")
+	}
+}
+
+// membership is the session's place in a group, or nil. A client is in few
+// groups, so a list beats a map in memory and in time.
+func (s *session) membership(name string) *membership {
+	for _, m := range s.memberships {
+		if m.Group.Name.Name == name {
+			return m
+		}
+	}
+	return nil
+}
+
+// fresh reports whether a request is to be done. One whose ackId was done already
+// is answered Duplicate; one whose ackId is still being done is answered when that
+// is, by the same ack.
+func (s *session) fresh(q *wire.Request) bool {
+	if !q.HasAckID {
+		return true
+	}
+	switch s.acks.begin(q.AckID) {
+	case ackNew:
+		return true
+	case ackDone:
+		text := fmt.Sprintf("Message with ack-id: %d has been processed", q.AckID)
+		s.text(func(dst []byte) []byte {
+			return wire.AppendAck(dst, wire.Ack{ID: q.AckID, Error: wire.Duplicate, Text: text})
+		})
+	}
+	return false
+}

@@ -1,0 +1,132 @@
+package server
+
+import (
+	"bytes"
+	"sync"
+
+	"github.com/tidegate/tidegate/broker"
+	"github.com/tidegate/tidegate/gateway/wire"
+	"github.com/tidegate/tidegate/reactor"
+)
+
+// relay carries messages between the sessions and the broker: publish is the way
+// up, deliver the way down. In between stand the topics: which groups are open on
+// this node, and which workers have members in them.
+type relay struct {
+	// Static after New.
+	server *Server
+	broker broker.Broker
+	counts relayCounts
+
+	idle   idleList
+	mu     sync.RWMutex // guards topics; taken before a topic's own
+	topics map[broker.Group]*topic
+}
+
+func newRelay(s *Server) *relay {
+	r := &relay{server: s, topics: make(map[broker.Group]*topic)}
+	r.counts.init(s.Metrics, len(s.Workers), r.groups)
+	return r
+}
+
+// receiver is where the broker hands over what it reads.
+func (r *relay) receiver() broker.Receiver {
+	return broker.Receiver{Opened: r.opened, Deliver: r.deliver, Gap: r.gap}
+}
+
+// publish is the way UP: permission, then the message is handed to the broker;
+// the ack goes out when the broker has it. Called on the loop of s; it never
+// waits. The request points into the reactor's buffer, so the payload is copied
+// here, once.
+func (r *relay) publish(s *session, q *wire.Request) {
+	if err := wire.CheckGroup(q.Group, s.server.Limits.GroupNameBytes); err != nil {
+		s.refuse(q, refusal{faultBadRequest, wire.BadRequest, err.Error()})
+		return
+	}
+	if !s.identity.Permissions.MaySend(q.Group) {
+		s.refuse(q, refusal{faultForbidden, wire.Forbidden, "the client may not send to group " + q.Group})
+		return
+	}
+	if !s.fresh(q) {
+		return
+	}
+	m := &broker.Message{
+		Group: broker.Group{Hub: s.hub, Name: q.Group},
+		Data:  bytes.Clone(q.Data),
+		Type:  broker.DataType(q.Type),
+		User:  s.identity.User,
+		Meta:  string(q.Metadata),
+	}
+	if q.NoEcho {
+		m.Exclude = s.id
+	}
+	o := outgoing{message: m, ackID: q.AckID, hasAckID: q.HasAckID}
+	r.server.counts.messages.Inc()
+	if !s.hold(o) {
+		r.submit(s, o)
+	}
+}
+
+// submit hands a message to the broker and has the answer brought back to the
+// loop of s. Called on that loop.
+func (r *relay) submit(s *session, o outgoing) {
+	done := func(at broker.Position, err error) {
+		if err == nil && !o.hasAckID {
+			return
+		}
+		// A worker that is gone for good has closed the session already.
+		_ = s.conn.Worker().Post(func(*reactor.Worker) { s.published(o, at, err) })
+	}
+	if err := r.broker.Publish(o.message, done); err != nil {
+		s.published(o, broker.Position{}, err)
+	}
+}
+
+// published tells a client what became of its message. Called on the loop.
+func (s *session) published(o outgoing, at broker.Position, err error) {
+	if err == nil {
+		s.answer(o.ackID, at.String())
+		return
+	}
+	f, text := brokerFault(err)
+	s.refuse(&wire.Request{AckID: o.ackID, HasAckID: o.hasAckID}, refusal{f, wire.InternalServerError, text})
+	if s.dialect == simpleDialect {
+		s.conn.Close(tryAgainLater, text, closedNotTaken)
+	}
+}
+
+// deliver is the way DOWN: one frame per dialect is encoded, whatever the number
+// of members, and handed to each worker that has some. Called on the broker's
+// read goroutine; it waits while a worker's queue is full, which is the
+// back-pressure.
+func (r *relay) deliver(m *broker.Message) {
+	r.mu.RLock()
+	t := r.topics[m.Group]
+	r.mu.RUnlock()
+	if t == nil {
+		return
+	}
+	workers, spoken := t.advance(m.Position)
+	if workers.empty() {
+		return
+	}
+	d := newDelivery(r, m, spoken)
+	// The topic is not locked here: a worker that waits for the topic to join
+	// somebody would never make room in its queue.
+	for i := range workers.each {
+		_ = r.server.Workers[i].Post(d.run)
+	}
+}
+
+// groups is how many groups are open on this node.
+func (r *relay) groups() float64 {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return float64(len(r.topics))
+}
+
+// gap counts what the stream no longer held when this node came to read it.
+func (r *relay) gap(g broker.Group, at broker.Position) {
+	r.server.counts.fault(faultGap)
+	r.server.Log.Warn("messages of a group were lost before they could be read", "group", g.String(), "position", at.String())
+}

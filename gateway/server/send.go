@@ -1,0 +1,89 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/gobwas/ws"
+	"github.com/tidegate/tidegate/broker"
+	"github.com/tidegate/tidegate/gateway/wire"
+	"github.com/tidegate/tidegate/reactor"
+)
+
+// What Send answers. Wrapped, so compare with errors.Is.
+var (
+	ErrUnknownHub = errors.New("unknown hub")
+	ErrBadRequest = errors.New("bad request")
+)
+
+// Outgoing is a message from the application.
+type Outgoing struct {
+	Hub     string
+	Group   string // empty: everyone in the hub
+	Type    broker.DataType
+	Data    []byte
+	Exclude string // the connection that does not get it; may be empty
+	Meta    string // metadata as a JSON object of strings; may be empty
+}
+
+// Send publishes a message of the application and waits until the stream has it;
+// it returns the position. Errors: ErrUnknownHub, ErrBadRequest, and those of
+// broker.Broker. May be called from any goroutine but a reactor's.
+func (s *Server) Send(ctx context.Context, o Outgoing) (broker.Position, error) {
+	if !s.hubNames[o.Hub] {
+		return broker.Position{}, fmt.Errorf("%w: %q is not among the configured hubs", ErrUnknownHub, o.Hub)
+	}
+	if o.Group == "" {
+		o.Group = everyone
+	} else if err := wire.CheckGroup(o.Group, s.Limits.GroupNameBytes); err != nil {
+		return broker.Position{}, fmt.Errorf("%w: %w", ErrBadRequest, err)
+	}
+	m := &broker.Message{
+		Group:   broker.Group{Hub: o.Hub, Name: o.Group},
+		Data:    o.Data,
+		Type:    o.Type,
+		Exclude: o.Exclude,
+		Meta:    o.Meta,
+	}
+	type outcome struct {
+		at  broker.Position
+		err error
+	}
+	done := make(chan outcome, 1)
+	s.counts.messages.Inc()
+	err := s.relay.broker.Publish(m, func(at broker.Position, err error) { done <- outcome{at, err} })
+	if err == nil {
+		select {
+		case o := <-done:
+			err = o.err
+			if err == nil {
+				return o.at, nil
+			}
+		case <-ctx.Done():
+			err = fmt.Errorf("%w: %w", broker.ErrUnknown, ctx.Err())
+		}
+	}
+	f, _ := brokerFault(err)
+	s.counts.fault(f)
+	return broker.Position{}, err
+}
+
+// goodbye tells the JSON clients of one worker that they will be disconnected.
+// Called on that worker's loop.
+func (s *Server) goodbye(h *members, message string) {
+	frame := reactor.BuildFrame(false, 80+len(message), func(dst []byte) []byte {
+		return wire.AppendDisconnected(dst, message)
+	})
+	for name := range s.hubNames {
+		for _, m := range h.Members(broker.Group{Hub: name, Name: everyone}) {
+			if m.Member.session.dialect == jsonDialect {
+				m.Member.session.conn.Send(frame)
+			}
+		}
+	}
+}
+
+// tryAgainLater is the close code for what may work at another time (RFC 6455
+// section 11.7, registered later); gobwas/ws has no name for it.
+const tryAgainLater ws.StatusCode = 1013

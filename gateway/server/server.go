@@ -1,0 +1,151 @@
+// Package server is the trunk of the gateway: it joins the sockets of the
+// reactor, the protocol of wire, the tables of hub, the decisions of auth and
+// the streams of the broker. A connection is a session; a message of a session
+// goes up through the relay to the broker, and what the broker reads comes down
+// through the relay to the sessions.
+//
+// Everything that a session or a hub has is owned by the loop of one reactor
+// worker and is not locked. What several workers need, the topics, is locked per
+// topic.
+package server
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"strings"
+	"time"
+
+	"github.com/VictoriaMetrics/metrics"
+	"github.com/tidegate/tidegate/broker"
+	"github.com/tidegate/tidegate/gateway/auth"
+	"github.com/tidegate/tidegate/gateway/hub"
+	"github.com/tidegate/tidegate/reactor"
+)
+
+// Config is what the server is told once, by value.
+type Config struct {
+	Hubs    []string // that clients may connect to, lower case
+	Routes  []Route  // for simple clients
+	Echo    string   // path of the echo route; empty is none
+	Keys    auth.Keys
+	Origins []string // as auth.AllowOrigin reads them
+	Workers []*reactor.Worker
+	Adopt   Adopt
+	Broker  func(broker.Receiver) (broker.Broker, error)
+	Limits  Limits
+	Log     *slog.Logger
+	Metrics *metrics.Set
+	Linger  time.Duration // an empty group stays open for this long, in case a member comes back
+}
+
+// Adopt gives a hijacked connection, and what was read of it already, to the
+// worker that has the fewest; reactor.Reactor has it.
+type Adopt = func(conn net.Conn, buffered []byte, h reactor.Handler) error
+
+// Route is a path for simple clients: each frame in is a message to the group
+// that {group} in the path names, each message out is the bare payload.
+type Route struct {
+	Path string // like /ws/chat/{group}/
+	Hub  string
+}
+
+// Limits bounds what clients may take.
+type Limits struct {
+	Connections         int // on this node
+	Handshakes          int // in flight
+	GroupsPerConnection int
+	GroupNameBytes      int
+	MessageBytes        int // of a message from the application
+}
+
+// Server is the sessions of one node. Its methods may be called from any
+// goroutine.
+type Server struct {
+	// Static after New.
+	Config
+	hubNames map[string]bool
+	hubs     []*members // one per worker, each owned by its worker's loop
+	relay    *relay
+	counts   counters
+
+	handshakes chan struct{} // one token per handshake in flight
+	stop       context.CancelFunc
+	swept      chan struct{} // closed when the sweep of idle topics has ended
+}
+
+// members is the membership table of one worker.
+type members = hub.Hub[broker.Group, member]
+
+// New starts a server on a running reactor and opens the broker. The caller
+// mounts Routes on its public listener.
+func New(c Config) (*Server, error) {
+	s := &Server{
+		Config:     c,
+		hubNames:   make(map[string]bool, len(c.Hubs)),
+		handshakes: make(chan struct{}, c.Limits.Handshakes),
+		swept:      make(chan struct{}),
+	}
+	for _, name := range c.Hubs {
+		s.hubNames[strings.ToLower(name)] = true
+	}
+	for range c.Workers {
+		s.hubs = append(s.hubs, hub.New[broker.Group, member]())
+	}
+	s.counts.init(c.Metrics)
+	s.relay = newRelay(s)
+	b, err := c.Broker(s.relay.receiver())
+	if err != nil {
+		return nil, err
+	}
+	s.relay.broker = b
+	for name := range s.hubNames {
+		s.relay.pin(broker.Group{Hub: name, Name: everyone})
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	s.stop = stop
+	go s.relay.sweep(ctx, s.swept)
+	return s, nil
+}
+
+// Ready is nil when messages can pass, or says what is wrong with the broker.
+// It never waits.
+func (s *Server) Ready() error { return s.relay.broker.Ready() }
+
+// Goodbye sends system/disconnected to every client that understands it, and
+// returns once each worker has queued it. The close frames are the reactor's,
+// at its shutdown.
+func (s *Server) Goodbye(ctx context.Context, message string) error {
+	done := make(chan error, len(s.Workers))
+	for i, w := range s.Workers {
+		go func() {
+			ran := make(chan struct{})
+			err := w.Post(func(*reactor.Worker) {
+				s.goodbye(s.hubs[i], message)
+				close(ran)
+			})
+			if err == nil {
+				select {
+				case <-ran:
+				case <-ctx.Done():
+					err = ctx.Err()
+				}
+			}
+			done <- err
+		}()
+	}
+	var all error
+	for range s.Workers {
+		all = errors.Join(all, <-done)
+	}
+	return all
+}
+
+// Close ends the broker and the server's own goroutine. The reactor is shut down
+// before it, so that no session is left.
+func (s *Server) Close() error {
+	s.stop()
+	<-s.swept
+	return s.relay.broker.Close()
+}

@@ -1,0 +1,188 @@
+package server
+
+import (
+	"bytes"
+	"crypto/rand"
+	"log/slog"
+
+	"github.com/gobwas/ws"
+	"github.com/tidegate/tidegate/broker"
+	"github.com/tidegate/tidegate/gateway/auth"
+	"github.com/tidegate/tidegate/gateway/wire"
+	"github.com/tidegate/tidegate/reactor"
+)
+
+// everyone is the group that each session of a hub is in from its start: the
+// application's send to all. Clients cannot name it, since it begins with a dot.
+const everyone = ".all"
+
+// dialect is how a session's client speaks.
+type dialect uint8
+
+const (
+	jsonDialect   dialect = iota // json.webpubsub.azure.v1: requests, acks, messages in envelopes
+	simpleDialect                // bare payloads, both ways
+	echoDialect                  // each message back to its sender
+	dialects      = iota
+)
+
+// session is one client. It is the reactor's handler of its connection; all of
+// it is owned by the loop of that connection's worker.
+type session struct {
+	// Static after the handshake.
+	server   *Server
+	identity *auth.Identity
+	id       string // the connectionId
+	hub      string
+	group    string // of a simple client: where its frames go; empty: nowhere
+	dialect  dialect
+	noEcho   bool // of a simple client: its own messages do not come back
+
+	// Owned by the loop.
+	conn        *reactor.Conn
+	memberships []*membership
+	acks        ackMemory
+	held        []held // messages that wait for their group to be opened
+}
+
+// newConnectionID is unguessable: whoever knows it may be excluded by it, and a
+// later session may be recovered by it.
+func newConnectionID() string { return rand.Text() }
+
+// Open greets the client and joins it to what it is in from the start. Called
+// once, first, on the loop.
+func (s *session) Open(c *reactor.Conn) {
+	s.conn = c
+	s.log("connection opened")
+	if s.dialect == echoDialect {
+		return
+	}
+	if s.dialect == jsonDialect {
+		s.text(func(dst []byte) []byte { return wire.AppendConnected(dst, s.id, s.identity.User) })
+	}
+	s.server.relay.join(s, broker.Group{Hub: s.hub, Name: everyone}, nil)
+	for _, g := range s.identity.Groups {
+		s.enter(g)
+	}
+	if s.group != "" {
+		s.enter(s.group)
+	}
+}
+
+// enter joins a group that no client asked for in a frame, so nobody waits for an
+// ack: a simple client that cannot be joined is told by its close.
+func (s *session) enter(name string) {
+	s.server.relay.join(s, broker.Group{Hub: s.hub, Name: name}, func(_ broker.Position, err error) {
+		if err == nil {
+			return
+		}
+		f, text := brokerFault(err)
+		s.server.counts.fault(f)
+		s.conn.Close(tryAgainLater, text, closedJoinFailed)
+	})
+}
+
+// Message takes one whole message of the client. Called on the loop; payload is
+// valid only during the call.
+func (s *session) Message(c *reactor.Conn, payload []byte, binary bool) {
+	switch {
+	case s.dialect == echoDialect:
+		c.Send(reactor.NewFrame(payload, binary))
+	case s.dialect == simpleDialect:
+		s.plain(payload, binary)
+	case binary:
+		c.Close(ws.StatusUnsupportedData, "this subprotocol speaks JSON in text frames", closedBinaryFrame)
+	default:
+		s.message(payload)
+	}
+}
+
+// message is the protocol's table of contents: one line a request.
+func (s *session) message(frame []byte) {
+	var q wire.Request
+	if err := wire.Decode(frame, &q); err != nil {
+		s.conn.Close(ws.StatusInvalidFramePayloadData, err.Error(), closedInvalidRequest)
+		return
+	}
+	switch q.Kind {
+	case wire.JoinGroup:
+		s.joinGroup(&q)
+	case wire.LeaveGroup:
+		s.leaveGroup(&q)
+	case wire.SendToGroup:
+		s.server.relay.publish(s, &q)
+	case wire.Event:
+		s.refuse(&q, refusal{faultNoHandler, wire.NotFound, "no event handler is configured for event " + q.Event})
+	case wire.Ping:
+		s.conn.Send(pong)
+	case wire.SequenceAck:
+		// Only reliable sessions number their messages; from others it asks for nothing.
+	}
+}
+
+// plain takes a simple client's frame: a message to its group. There is no ack to
+// answer with, so what could not be taken is answered by the close.
+func (s *session) plain(payload []byte, binary bool) {
+	if s.group == "" {
+		s.server.counts.fault(faultNoHandler)
+		s.conn.Close(ws.StatusInternalServerError, "no event handler is configured; connect with webpubsub_mode=sendToGroup", closedNoHandler)
+		return
+	}
+	q := wire.Request{Kind: wire.SendToGroup, Group: s.group, Type: wire.Text, NoEcho: s.noEcho, Data: payload}
+	if binary {
+		q.Type = wire.Binary
+	}
+	s.server.relay.publish(s, &q)
+}
+
+// Closed ends the session: it leaves every group. Called once, last, on the loop.
+func (s *session) Closed(_ *reactor.Conn, why reactor.Reason) {
+	for _, m := range s.memberships {
+		s.server.relay.leave(s, m)
+	}
+	s.memberships = nil
+	// What the client said before it went is said all the same.
+	for _, h := range s.held {
+		s.server.relay.submit(s, h.outgoing)
+	}
+	s.held = nil
+	s.log("connection closed", slog.String("reason", string(why)))
+}
+
+// answer acks a request that was done. The position may be empty.
+func (s *session) answer(ackID uint64, position string) {
+	s.acks.end(ackID, true)
+	s.text(func(dst []byte) []byte { return wire.AppendAck(dst, wire.Ack{ID: ackID, Position: position}) })
+}
+
+// refuse counts a request that was not done and, if it has an ackId, says why.
+func (s *session) refuse(q *wire.Request, r refusal) {
+	s.server.counts.fault(r.fault)
+	if !q.HasAckID {
+		return
+	}
+	if r.name != wire.Duplicate {
+		s.acks.end(q.AckID, false)
+	}
+	s.text(func(dst []byte) []byte {
+		return wire.AppendAck(dst, wire.Ack{ID: q.AckID, Error: r.name, Text: r.text})
+	})
+}
+
+// text sends one text frame that only this client gets.
+func (s *session) text(appendTo func([]byte) []byte) {
+	s.conn.Send(reactor.BuildFrame(false, 160, appendTo))
+}
+
+// log writes at debug: one line when a connection opens, one when it closes, and
+// none per message.
+func (s *session) log(event string, more ...any) {
+	l := s.server.Log
+	if !l.Enabled(nil, slog.LevelDebug) { //nolint:staticcheck // the handler does not read the context
+		return
+	}
+	l.With("connection", s.id, "hub", s.hub, "user", s.identity.User, "address", s.conn.RemoteAddr().String()).Debug(event, more...)
+}
+
+// pong answers every client's ping; it is the same for all.
+var pong = reactor.NewFrame(bytes.Clone(wire.Pong), false)

@@ -1,0 +1,74 @@
+package server
+
+import (
+	"math/bits"
+	"sync"
+	"time"
+
+	"github.com/tidegate/tidegate/broker"
+)
+
+// topic is one group that is open on this node, or being opened: which workers
+// have members in it, and how far its stream was delivered.
+type topic struct {
+	group  broker.Group
+	pinned bool // stays open without members
+
+	mu        sync.Mutex // guards what follows; under it no Post and no call of the broker
+	open      bool
+	last      broker.Position // of the last message that was handed to the workers
+	members   []int           // per worker
+	spoken    [dialects]int   // members per dialect
+	total     int
+	waiting   []waiter  // for the group to be opened
+	idleSince time.Time // when the last member left
+}
+
+// MaxWorkers is how many workers a topic can tell apart.
+const MaxWorkers = 256
+
+// workerSet is a set of worker indexes.
+type workerSet [MaxWorkers / 64]uint64
+
+func (w *workerSet) add(i int) { w[i/64] |= 1 << (i % 64) }
+
+func (w *workerSet) empty() bool { return *w == workerSet{} }
+
+// each is an iterator over the set.
+func (w *workerSet) each(yield func(int) bool) {
+	for i, word := range w {
+		for ; word != 0; word &= word - 1 {
+			if !yield(i*64 + bits.TrailingZeros64(word)) {
+				return
+			}
+		}
+	}
+}
+
+// count adds a member, or with -1 takes one away.
+func (t *topic) count(worker int, d dialect, n int) {
+	t.members[worker] += n
+	t.spoken[d] += n
+	t.total += n
+}
+
+// advance notes that the message at this position goes to the workers, and says
+// to which, and in which dialects. A group that is not open gets nothing: what
+// still comes belongs to a subscription that has ended.
+func (t *topic) advance(at broker.Position) (workers workerSet, spoken [dialects]bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.open {
+		return workers, spoken
+	}
+	t.last = at
+	for i, n := range t.members {
+		if n > 0 {
+			workers.add(i)
+		}
+	}
+	for d, n := range t.spoken {
+		spoken[d] = n > 0
+	}
+	return workers, spoken
+}

@@ -1,0 +1,57 @@
+package server
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/tidegate/tidegate/broker"
+)
+
+func TestWorkerSet(t *testing.T) {
+	f := func(want ...int) {
+		t.Helper()
+		var w workerSet
+		if !w.empty() {
+			t.Fatal("a new set is not empty")
+		}
+		for _, i := range want {
+			w.add(i)
+		}
+		if got := slices.Collect(w.each); !slices.Equal(got, want) {
+			t.Errorf("got %v, want %v", got, want)
+		}
+	}
+	f()
+	f(0)
+	f(1, 63, 64, 127, 200, MaxWorkers-1)
+	var w workerSet
+	w.add(3)
+	w.add(70)
+	for i := range w.each {
+		if i != 3 {
+			t.Fatalf("went on to %d after it was told to stop", i)
+		}
+		break
+	}
+}
+
+func TestTopicAdvance(t *testing.T) {
+	tp := &topic{members: make([]int, 3)}
+	tp.count(1, simpleDialect, 1)
+	at := broker.Position{Ms: 5, Seq: 1}
+	if w, _ := tp.advance(at); !w.empty() || !tp.last.IsZero() {
+		t.Fatal("a topic that is not open passed a message on")
+	}
+	tp.open = true
+	w, spoken := tp.advance(at)
+	if got := slices.Collect(w.each); !slices.Equal(got, []int{1}) {
+		t.Errorf("workers %v, want 1", got)
+	}
+	if !spoken[simpleDialect] || spoken[jsonDialect] || tp.last != at {
+		t.Errorf("spoken %v, last %v", spoken, tp.last)
+	}
+	tp.count(1, simpleDialect, -1)
+	if w, _ := tp.advance(at); !w.empty() || tp.total != 0 {
+		t.Error("nobody is left, and yet somebody gets messages")
+	}
+}

@@ -1,0 +1,139 @@
+package server
+
+import (
+	"bytes"
+	"encoding/base64"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/gobwas/ws"
+	"github.com/tidegate/tidegate/gateway/auth"
+)
+
+// handshakeTimeout bounds the writing of the 101; what comes before it is bounded
+// by the listener's own timeouts.
+const handshakeTimeout = 5 * time.Second
+
+// checkUpgrade answers a request that is no WebSocket handshake of ours, and
+// reports whether it is one (RFC 6455 section 4.2.1).
+func (s *Server) checkUpgrade(w http.ResponseWriter, r *http.Request) bool {
+	switch {
+	case r.Method != http.MethodGet:
+		w.Header().Set("Allow", http.MethodGet)
+		s.reject(w, http.StatusMethodNotAllowed, faultNotWebSocket, "a WebSocket handshake is a GET request")
+	case !strings.EqualFold(r.Header.Get("Upgrade"), "websocket") || !hasToken(r.Header.Values("Connection"), "upgrade"):
+		w.Header().Set("Upgrade", "websocket")
+		s.reject(w, http.StatusUpgradeRequired, faultNotWebSocket, "this address speaks WebSocket: connect to it with a WebSocket client")
+	case r.Header.Get("Sec-WebSocket-Version") != "13":
+		w.Header().Set("Sec-WebSocket-Version", "13")
+		s.reject(w, http.StatusUpgradeRequired, faultNotWebSocket, "Sec-WebSocket-Version must be 13")
+	case !validKey(r.Header.Get("Sec-WebSocket-Key")):
+		s.reject(w, http.StatusBadRequest, faultNotWebSocket, "Sec-WebSocket-Key must be 16 bytes in base64")
+	case !auth.AllowOrigin(s.Origins, r.Header.Get("Origin"), r.Host):
+		s.reject(w, http.StatusForbidden, faultOrigin, "this origin is not among those of the gateway's setting origins")
+	default:
+		return true
+	}
+	return false
+}
+
+// validKey reports whether a Sec-WebSocket-Key is what RFC 6455 section 4.1 asks for.
+func validKey(key string) bool {
+	var nonce [18]byte
+	if len(key) != 24 {
+		return false
+	}
+	n, err := base64.StdEncoding.Strict().Decode(nonce[:], []byte(key))
+	return err == nil && n == 16
+}
+
+// hasToken reports whether a comma separated header has a token, in any case.
+func hasToken(lines []string, token string) bool {
+	for _, line := range lines {
+		for t := range strings.SplitSeq(line, ",") {
+			if strings.EqualFold(strings.TrimSpace(t), token) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// identify says who the client is, or answers 401. Without any key everybody is
+// anonymous; the config allows that on loopback addresses only.
+func (s *Server) identify(w http.ResponseWriter, r *http.Request, hub string) (*auth.Identity, bool) {
+	if s.Keys.Empty() {
+		return auth.Anonymous(), true
+	}
+	token := r.URL.Query().Get("access_token")
+	if scheme, rest, ok := strings.Cut(r.Header.Get("Authorization"), " "); ok && strings.EqualFold(scheme, "Bearer") {
+		token = rest
+	}
+	identity, err := s.Keys.Client(token, hub, time.Now())
+	if err != nil {
+		w.Header().Set("WWW-Authenticate", "Bearer")
+		s.reject(w, http.StatusUnauthorized, faultUnauthorized, err.Error())
+		return nil, false
+	}
+	return identity, true
+}
+
+// upgrade answers 101 and gives the connection to a worker. The goroutine of the
+// request ends with it.
+func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, c *session, protocol string) {
+	select {
+	case s.handshakes <- struct{}{}:
+		defer func() { <-s.handshakes }()
+	default:
+		s.unavailable(w, faultHandshakes, "too many handshakes at once: limits.handshakes")
+		return
+	}
+	if s.connections() >= s.Limits.Connections {
+		s.unavailable(w, faultConnections, "this node has all the connections that limits.connections allows")
+		return
+	}
+	c.id = newConnectionID()
+	u := ws.HTTPUpgrader{Timeout: handshakeTimeout}
+	if protocol != "" {
+		u.Protocol = func(p string) bool { return p == protocol }
+	}
+	conn, rw, _, err := u.Upgrade(r, w)
+	if err != nil {
+		s.counts.fault(faultHandshake)
+		s.Log.Debug("handshake failed", "address", r.RemoteAddr, slog.Any("error", err))
+		if conn != nil {
+			conn.Close()
+		}
+		return
+	}
+	// Frames may have come with the request; the reader of the request has them.
+	buffered, _ := rw.Reader.Peek(rw.Reader.Buffered())
+	if err := s.Adopt(conn, bytes.Clone(buffered), c); err != nil {
+		s.counts.fault(faultHandshake)
+		s.Log.Warn("a connection was refused by the workers", "address", r.RemoteAddr, slog.Any("error", err))
+		conn.Close()
+	}
+}
+
+// connections is how many connections the workers have.
+func (s *Server) connections() int {
+	n := 0
+	for _, w := range s.Workers {
+		n += w.Connections()
+	}
+	return n
+}
+
+// unavailable answers 503: the client, or its load balancer, tries again later.
+func (s *Server) unavailable(w http.ResponseWriter, f fault, text string) {
+	w.Header().Set("Retry-After", "2")
+	s.reject(w, http.StatusServiceUnavailable, f, text)
+}
+
+// reject counts a handshake that was not made and says why.
+func (s *Server) reject(w http.ResponseWriter, status int, f fault, text string) {
+	s.counts.fault(f)
+	http.Error(w, text, status)
+}

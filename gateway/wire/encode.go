@@ -1,0 +1,110 @@
+package wire
+
+import (
+	"encoding/base64"
+	"strconv"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// Message is a message on its way to a client. Empty members are left out.
+type Message struct {
+	From     string // "group" or "server"
+	Group    string
+	Type     DataType // empty means JSON
+	Data     []byte   // JSON text, UTF-8 text or bytes; JSON must be valid: it is passed on as it is
+	FromUser string
+	Position string
+	Metadata string // a JSON object; must be valid: it is passed on as it is
+}
+
+// AppendMessage appends a message as clients read it. Like all encoders here it is
+// pure, may be called from any goroutine, keeps nothing, and allocates nothing if
+// dst has room.
+func AppendMessage(dst []byte, m Message) []byte {
+	dst = append(dst, `{"type":"message","from":"`...)
+	dst = append(dst, m.From...)
+	dst = append(dst, '"')
+	dst = appendMember(dst, `,"group":`, m.Group)
+	dst = appendData(dst, m.Type, m.Data)
+	dst = appendMember(dst, `,"fromUserId":`, m.FromUser)
+	dst = appendMember(dst, `,"position":`, m.Position)
+	if m.Metadata != "" {
+		dst = append(dst, `,"metadata":`...)
+		dst = append(dst, m.Metadata...)
+	}
+	return append(dst, '}')
+}
+
+// Ack is the answer to a request with an ackId.
+type Ack struct {
+	ID       uint64
+	Position string // where the message was written, or the member follows from; may be empty
+	Error    Name   // empty: it was done
+	Text     string // with an error: what went wrong and what to do
+}
+
+// AppendAck appends the answer to a request.
+func AppendAck(dst []byte, a Ack) []byte {
+	dst = append(dst, `{"type":"ack","ackId":`...)
+	dst = strconv.AppendUint(dst, a.ID, 10)
+	if a.Error != "" {
+		dst = append(dst, `,"success":false,"error":{"name":`...)
+		dst = appendString(dst, a.Error)
+		dst = append(dst, `,"message":`...)
+		dst = appendString(dst, a.Text)
+		return append(dst, `}}`...)
+	}
+	dst = append(dst, `,"success":true`...)
+	dst = appendMember(dst, `,"position":`, a.Position)
+	return append(dst, '}')
+}
+
+// AppendConnected appends the first frame of a connection. Nobody's userId is left
+// out.
+func AppendConnected(dst []byte, connectionID, user string) []byte {
+	dst = append(dst, `{"type":"system","event":"connected"`...)
+	dst = appendMember(dst, `,"userId":`, user)
+	dst = append(dst, `,"connectionId":`...)
+	dst = appendString(dst, connectionID)
+	return append(dst, '}')
+}
+
+// AppendDisconnected appends the last frame of a connection that the gateway ends.
+func AppendDisconnected(dst []byte, reason string) []byte {
+	dst = append(dst, `{"type":"system","event":"disconnected","message":`...)
+	dst = appendString(dst, reason)
+	return append(dst, '}')
+}
+
+// Pong answers a ping. It is shared: not to be written to.
+var Pong = []byte(`{"type":"pong"}`)
+
+// appendData appends the members dataType and data.
+func appendData(dst []byte, t DataType, data []byte) []byte {
+	switch t {
+	case Text:
+		return appendString(append(dst, `,"dataType":"text","data":`...), data)
+	case Binary:
+		dst = append(dst, `,"dataType":"binary","data":"`...)
+		dst = base64.StdEncoding.AppendEncode(dst, data)
+		return append(dst, '"')
+	}
+	return append(append(dst, `,"dataType":"json","data":`...), data...)
+}
+
+// appendMember appends a member unless it is empty; name comes with its comma,
+// quotes and colon.
+func appendMember(dst []byte, name, value string) []byte {
+	if value == "" {
+		return dst
+	}
+	return appendString(append(dst, name...), value)
+}
+
+// appendString appends a JSON string. Bytes that are no UTF-8 become U+FFFD: the
+// error that says so is not ours to report, since a frame must be sent anyway.
+func appendString[S ~string | ~[]byte](dst []byte, s S) []byte {
+	dst, _ = jsontext.AppendQuote(dst, s)
+	return dst
+}

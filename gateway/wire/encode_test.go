@@ -1,0 +1,151 @@
+package wire
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"math"
+	"reflect"
+	"strings"
+	"testing"
+)
+
+// TestEncode: every server frame of the protocol, byte for byte.
+func TestEncode(t *testing.T) {
+	f := func(got []byte, want string) {
+		t.Helper()
+		if string(got) != "before"+want {
+			t.Errorf("\ngot  %s\nwant before%s", got, want)
+		}
+		if !json.Valid(got[len("before"):]) {
+			t.Errorf("not JSON: %s", got)
+		}
+	}
+	dst := []byte("before")
+	f(AppendConnected(dst, "c1", "ann"), `{"type":"system","event":"connected","userId":"ann","connectionId":"c1"}`)
+	f(AppendConnected(dst, "c1", ""), `{"type":"system","event":"connected","connectionId":"c1"}`)
+	f(AppendDisconnected(dst, `the "node" stops`), `{"type":"system","event":"disconnected","message":"the \"node\" stops"}`)
+	f(append(dst, Pong...), `{"type":"pong"}`)
+
+	f(AppendAck(dst, Ack{ID: 1}), `{"type":"ack","ackId":1,"success":true}`)
+	f(AppendAck(dst, Ack{ID: math.MaxUint64, Position: "17-0"}), `{"type":"ack","ackId":18446744073709551615,"success":true,"position":"17-0"}`)
+	f(AppendAck(dst, Ack{ID: 2, Error: Forbidden, Text: "not\nyou"}),
+		`{"type":"ack","ackId":2,"success":false,"error":{"name":"Forbidden","message":"not\nyou"}}`)
+
+	f(AppendMessage(dst, Message{From: "group", Group: "g", Type: JSON, Data: []byte(`{"a": 1}`), FromUser: "u", Position: "17-0", Metadata: `{"k":"v"}`}),
+		`{"type":"message","from":"group","group":"g","dataType":"json","data":{"a": 1},"fromUserId":"u","position":"17-0","metadata":{"k":"v"}}`)
+	f(AppendMessage(dst, Message{From: "group", Group: "g", Data: []byte(`1`)}),
+		`{"type":"message","from":"group","group":"g","dataType":"json","data":1}`)
+	f(AppendMessage(dst, Message{From: "server", Type: Text, Data: []byte("hi")}),
+		`{"type":"message","from":"server","dataType":"text","data":"hi"}`)
+	f(AppendMessage(dst, Message{From: "server", Type: Binary, Data: []byte{0, 0xff, 0xfe}}),
+		`{"type":"message","from":"server","dataType":"binary","data":"AP/+"}`)
+	f(AppendMessage(dst, Message{From: "server", Type: Binary}),
+		`{"type":"message","from":"server","dataType":"binary","data":""}`)
+}
+
+// TestEscapes: what needs an escape has one, what does not is left alone, and
+// bytes that are no UTF-8 do not reach the client.
+func TestEscapes(t *testing.T) {
+	f := func(text, want string) {
+		t.Helper()
+		got := AppendMessage(nil, Message{From: "server", Type: Text, Data: []byte(text)})
+		if whole := `{"type":"message","from":"server","dataType":"text","data":` + want + `}`; string(got) != whole {
+			t.Errorf("%q:\ngot  %s\nwant %s", text, got, whole)
+		}
+		if got := AppendDisconnected(nil, text); string(got) != `{"type":"system","event":"disconnected","message":`+want+`}` {
+			t.Errorf("%q as a string: %s", text, got)
+		}
+	}
+	f(`"\/`, `"\"\\/"`)
+	f("\x00\b\t\n\f\r\x1f\x7f", `"\u0000\b\t\n\f\r\u001f`+"\x7f\"")
+	f("<&>\u2028\u2029é😀", "\"<&>\u2028\u2029é😀\"")
+	f("a\xffb\xed\xa0\x80", "\"a\ufffdb\ufffd\ufffd\ufffd\"")
+	f("\ufffd", "\"\ufffd\"")
+}
+
+// TestEncodeAgainstStandard: what encoding/json reads of a message is what was put
+// into it, whatever the strings.
+func TestEncodeAgainstStandard(t *testing.T) {
+	for _, s := range []string{"plain", `"`, `\`, "\x00\x01\x1f", "é\u2028😀", strings.Repeat("x\n", 500), `{"a":1}`} {
+		frame := AppendMessage(nil, Message{From: "group", Group: s, Type: Text, Data: []byte(s), FromUser: s, Position: s})
+		var got struct{ Type, From, Group, DataType, Data, FromUserID, Position string }
+		if err := json.Unmarshal(frame, &got); err != nil {
+			t.Fatalf("%q: %v in %s", s, err, frame)
+		}
+		if got.Group != s || got.Data != s || got.FromUserID != s || got.Position != s {
+			t.Errorf("%q: got %+v", s, got)
+		}
+		var binary struct{ Data []byte }
+		frame = AppendMessage(nil, Message{From: "server", Type: Binary, Data: []byte(s)})
+		if err := json.Unmarshal(frame, &binary); err != nil || string(binary.Data) != s {
+			t.Errorf("%q: got %q, %v", s, binary.Data, err)
+		}
+	}
+}
+
+// TestRequestRoundTrip: AppendRequest writes what Decode reads.
+func TestRequestRoundTrip(t *testing.T) {
+	f := func(r Request, want string) {
+		t.Helper()
+		frame := AppendRequest([]byte("x"), &r)[1:]
+		if string(frame) != want {
+			t.Errorf("\ngot  %s\nwant %s", frame, want)
+		}
+		var got Request
+		if err := Decode(frame, &got); err != nil || !reflect.DeepEqual(got, r) {
+			t.Errorf("%s: got %+v, %v; want %+v", frame, got, err, r)
+		}
+	}
+	f(Request{Kind: JoinGroup, Group: "a\"b", AckID: 7, HasAckID: true}, `{"type":"joinGroup","ackId":7,"group":"a\"b"}`)
+	f(Request{Kind: LeaveGroup, Group: "g"}, `{"type":"leaveGroup","group":"g"}`)
+	f(Request{Kind: Ping}, `{"type":"ping"}`)
+	f(Request{Kind: SequenceAck, SequenceID: math.MaxUint64}, `{"type":"sequenceAck","sequenceId":18446744073709551615}`)
+	f(Request{Kind: SendToGroup, Group: "g", NoEcho: true, Type: JSON, Data: []byte(`[1]`), Metadata: []byte(`{"k":"v"}`)},
+		`{"type":"sendToGroup","group":"g","noEcho":true,"dataType":"json","data":[1],"metadata":{"k":"v"}}`)
+	f(Request{Kind: SendToGroup, Group: "g", Type: Binary, Data: []byte{1, 2}}, `{"type":"sendToGroup","group":"g","dataType":"binary","data":"AQI="}`)
+	f(Request{Kind: Event, Event: "e", AckID: 0, HasAckID: true, Type: Text, Data: []byte("a\nb")},
+		`{"type":"event","ackId":0,"event":"e","dataType":"text","data":"a\nb"}`)
+}
+
+// TestServerRoundTrip: DecodeServer reads what the encoders write.
+func TestServerRoundTrip(t *testing.T) {
+	f := func(frame []byte, want Reply) {
+		t.Helper()
+		got := Reply{User: "left over"}
+		if err := DecodeServer(frame, &got); err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%s:\ngot  %+v, %v\nwant %+v", frame, got, err, want)
+		}
+	}
+	message := func(m Message) { t.Helper(); f(AppendMessage(nil, m), Reply{Kind: Messaged, Message: m}) }
+	ack := func(a Ack) { t.Helper(); f(AppendAck(nil, a), Reply{Kind: Acked, Ack: a}) }
+	message(Message{From: "group", Group: "g\n", Type: JSON, Data: []byte(`{"a":1}`), FromUser: "ü", Position: "1-2", Metadata: `{"k":"v"}`})
+	message(Message{From: "server", Type: Text, Data: []byte("a\tb")})
+	message(Message{From: "server", Type: Binary, Data: []byte{0, 1, 0xff}})
+	ack(Ack{ID: math.MaxUint64, Position: "1-2"})
+	ack(Ack{ID: 3, Error: Duplicate, Text: `done "before"`})
+	f(AppendConnected(nil, "c", "u"), Reply{Kind: Connected, ConnectionID: "c", User: "u"})
+	f(AppendDisconnected(nil, "why"), Reply{Kind: Disconnected, Reason: "why"})
+	f(Pong, Reply{Kind: Ponged})
+	f([]byte(`{"type":"presence","group":"g"}`), Reply{})
+	f([]byte(`{"type":"system","event":"later"}`), Reply{})
+	for _, frame := range []string{``, `[]`, `{}`, `{"type":1}`, `{"type":"ack"}`, `{"type":"ack","ackId":1}`,
+		`{"type":"ack","ackId":1,"success":false,"error":{"name":1}}`, `{"type":"ack","ackId":1,"success":false,"error":7}`,
+		`{"type":"message"}`, `{"type":"message","dataType":"text","data":1}`, `{"type":"message","dataType":"x","data":1}`, `{"type":"pong"}{}`} {
+		var r Reply
+		if err := DecodeServer([]byte(frame), &r); err == nil {
+			t.Errorf("%s was read as %+v", frame, r)
+		}
+	}
+}
+
+// TestLargeFrame: a frame beyond what the parsers keep is read like any other.
+func TestLargeFrame(t *testing.T) {
+	large := base64.StdEncoding.EncodeToString(make([]byte, largeFrame))
+	for range 3 {
+		frame := AppendRequest(nil, &Request{Kind: SendToGroup, Group: "g", Type: Text, Data: []byte(large)})
+		var r Request
+		if err := Decode(frame, &r); err != nil || string(r.Data) != large {
+			t.Fatalf("%d bytes, %v", len(r.Data), err)
+		}
+	}
+}

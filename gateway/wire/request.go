@@ -1,0 +1,39 @@
+package wire
+
+import "strconv"
+
+// AppendRequest appends a client's frame: Decode backwards. For load generators and
+// tests; the gateway itself never speaks as a client. Data of type JSON and
+// Metadata must be valid JSON. An empty Type means JSON.
+func AppendRequest(dst []byte, r *Request) []byte {
+	dst = append(dst, `{"type":"`...)
+	dst = append(dst, r.Kind.String()...)
+	dst = append(dst, '"')
+	if r.HasAckID {
+		dst = strconv.AppendUint(append(dst, `,"ackId":`...), r.AckID, 10)
+	}
+	switch r.Kind {
+	case JoinGroup, LeaveGroup:
+		dst = appendString(append(dst, `,"group":`...), r.Group)
+	case SendToGroup:
+		dst = appendString(append(dst, `,"group":`...), r.Group)
+		if r.NoEcho {
+			dst = append(dst, `,"noEcho":true`...)
+		}
+		dst = appendPayload(dst, r)
+	case Event:
+		dst = appendString(append(dst, `,"event":`...), r.Event)
+		dst = appendPayload(dst, r)
+	case SequenceAck:
+		dst = strconv.AppendUint(append(dst, `,"sequenceId":`...), r.SequenceID, 10)
+	}
+	return append(dst, '}')
+}
+
+func appendPayload(dst []byte, r *Request) []byte {
+	dst = appendData(dst, r.Type, r.Data)
+	if r.Metadata != nil {
+		dst = append(append(dst, `,"metadata":`...), r.Metadata...)
+	}
+	return dst
+}

@@ -1,0 +1,97 @@
+package main
+
+import (
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/VictoriaMetrics/metrics"
+	"github.com/tidegate/tidegate/broker"
+	"github.com/tidegate/tidegate/broker/memory"
+	"github.com/tidegate/tidegate/broker/redisstream"
+	"github.com/tidegate/tidegate/config"
+	"github.com/tidegate/tidegate/gateway/auth"
+	"github.com/tidegate/tidegate/gateway/server"
+	"github.com/tidegate/tidegate/reactor"
+)
+
+// linger is how long a group stays open on a node without a member: long enough
+// for a page to be reloaded, short enough to forget.
+const linger = 5 * time.Second
+
+// reactorConfig is the reactor's part of the settings.
+func reactorConfig(c config.Config, log *slog.Logger, set *metrics.Set) reactor.Config {
+	return reactor.Config{
+		Workers:          c.Workers,
+		PoolSize:         c.Pool.Size,
+		PoolQueue:        c.Pool.Queue,
+		Queue:            c.Limits.WorkerQueue,
+		MessageBytes:     c.Limits.MessageBytes,
+		Fragments:        c.Limits.MessageFragments,
+		SendBuffer:       c.Limits.SendBufferBytes,
+		SocketBuffer:     c.Limits.SocketBufferBytes,
+		Heartbeat:        c.Heartbeat.Interval,
+		HeartbeatTimeout: c.Heartbeat.Timeout,
+		Log:              log,
+		Metrics:          set,
+	}
+}
+
+// serverConfig is the server's part of the settings.
+func serverConfig(n *node, keys auth.Keys) server.Config {
+	c := n.config
+	routes := make([]server.Route, 0, len(c.Routes))
+	for _, r := range c.Routes {
+		routes = append(routes, server.Route{Path: r.Path, Hub: r.Hub})
+	}
+	return server.Config{
+		Hubs:    c.Hubs,
+		Routes:  routes,
+		Echo:    c.Echo,
+		Keys:    keys,
+		Origins: c.Origins,
+		Workers: n.reactor.Workers(),
+		Adopt:   n.reactor.Adopt,
+		Broker:  n.openBroker,
+		Linger:  linger,
+		Limits: server.Limits{
+			Connections:         c.Limits.Connections,
+			Handshakes:          c.Limits.Handshakes,
+			GroupsPerConnection: c.Limits.GroupsPerConnection,
+			GroupNameBytes:      c.Limits.GroupNameBytes,
+		},
+		Log:     n.log,
+		Metrics: n.metrics,
+	}
+}
+
+// openBroker opens the broker that the settings name: the one line that a new
+// broker is wired by.
+func (n *node) openBroker(r broker.Receiver) (broker.Broker, error) {
+	c := n.config
+	limits := broker.Limits{
+		Capacity:      c.Capacity,
+		GroupExpiry:   c.GroupExpiry,
+		QueueMessages: c.Publish.QueueMessages,
+		QueueBytes:    c.Publish.QueueBytes,
+		WriteTimeout:  c.Publish.Timeout,
+	}
+	if c.Broker == "memory" {
+		return memory.New(memory.Config{Limits: limits, Receiver: r, Metrics: n.metrics, Log: n.log})
+	}
+	return redisstream.New(redisstream.Config{
+		URL: c.Broker, Prefix: c.Redis.Prefix, Sweep: c.Redis.Sweep, Probe: c.Redis.Probe,
+		Limits: limits, Receiver: r, Metrics: n.metrics, Log: n.log,
+	})
+}
+
+// newLogger is the log in the configured format; both were validated.
+func newLogger(c config.Log, w io.Writer) *slog.Logger {
+	var level slog.Level
+	_ = level.UnmarshalText([]byte(c.Level))
+	options := &slog.HandlerOptions{Level: level}
+	if c.Format == "json" {
+		return slog.New(slog.NewJSONHandler(w, options))
+	}
+	return slog.New(slog.NewTextHandler(w, options))
+}
