@@ -103,7 +103,7 @@ func (f *flow) publish(name string, stop <-chan struct{}) {
 // that they had, get every acked message once and in order.
 func TestRedisKilled(t *testing.T) {
 	redis := brokertest.StartRedis(t, "--appendonly", "yes", "--appendfsync", "everysec")
-	nodes := []*gateway{start(t, "--broker", redis.URL()), start(t, "--broker", redis.URL())}
+	nodes := []*gateway{start(t, "--broker", redis.URL(), "--set", "capacity=100000"), start(t, "--broker", redis.URL(), "--set", "capacity=100000")}
 	var members []*client
 	for _, g := range nodes {
 		c := g.connect("chat")
@@ -139,6 +139,9 @@ func TestRedisKilled(t *testing.T) {
 			if missing := inOrder(f.acked, got); missing != "" {
 				t.Errorf("member on node %d: acked message %s is missing, doubled or out of order", i, missing)
 			}
+		}
+		if t.Failed() {
+			t.Log(nodes[i].log)
 		}
 		t.Logf("member on node %d got %d messages; %d and %d were acked", i, len(got), len(flows[0].acked), len(flows[1].acked))
 	}

@@ -34,6 +34,7 @@ type node struct {
 // serve runs a node until ctx ends. It starts from the far end, the broker's and
 // the workers', so that the door opens last; it stops in reverse.
 func serve(ctx context.Context, loaded *config.Loaded, stderr io.Writer) error {
+	metrics.ExposeMetadata(true)
 	n := &node{config: loaded.Config, log: newLogger(loaded.Config.Log, stderr), metrics: metrics.NewSet()}
 	began := time.Now()
 	n.log.Info("starting", "version", version, "workers", n.config.Workers, "broker", loaded.Redacted("broker"))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/push"
@@ -19,7 +20,8 @@ type doorbell struct {
 	mu  sync.Mutex // guards what follows
 	sub *redis.PubSub
 
-	heard chan struct{} // the probe's key has changed
+	heard     chan struct{} // the probe's key has changed
+	connected atomic.Bool   // Redis has confirmed the subscription
 }
 
 func newDoorbell(b *Broker, o *redis.Options) (*doorbell, error) {
@@ -70,7 +72,7 @@ func (d *doorbell) HandlePushNotification(_ context.Context, _ push.Notification
 // new connection means a resync, since what rang meanwhile was not heard.
 func (d *doorbell) listen() {
 	b := d.broker
-	pause := newBackoff()
+	pause := b.newPause()
 	for b.ctx.Err() == nil {
 		sub := d.client.Subscribe(b.ctx, "tg/doorbell:"+b.node)
 		d.mu.Lock()
@@ -82,13 +84,16 @@ func (d *doorbell) listen() {
 				break
 			}
 			if _, ok := message.(*redis.Subscription); ok {
-				pause.Reset()
+				pause.reset()
+				b.pulse.report(true)
+				d.connected.Store(true)
 				b.counts.resyncDoorbell.Inc()
 				b.follows.resync()
 			}
 		}
 		_ = sub.Close()
-		sleep(b.ctx, pause.NextBackOff())
+		d.connected.Store(false)
+		pause.wait(b.ctx)
 	}
 }
 

@@ -14,25 +14,32 @@ func (b *Broker) probeKey() string { return b.config.Prefix + ":.probe:" + b.nod
 // errSilent is why a node is not ready whose doorbell does not ring.
 var errSilent = errors.New("redisstream: Redis takes writes, but does not say which keys changed; the link is built anew")
 
+// errUnconnected is why a node is not ready while its doorbell is being connected.
+var errUnconnected = errors.New("redisstream: Redis cannot be reached, or refuses client tracking (which needs Redis 6 or later, and no proxy in between)")
+
 // probeLoop tries the whole way at each interval: a write, and the ring that it
 // must cause. A doorbell that is connected and healthy and yet silent, as after a
 // failover that left it on a demoted server, is found by nothing else.
 func (b *Broker) probeLoop() {
 	// The first tries are close together, so that a node is soon ready.
-	pause := newBackoff()
+	pause := b.newPause()
 	for {
 		err := b.probe()
 		if b.ctx.Err() != nil {
 			return
 		}
 		b.report(err)
-		wait := b.config.Probe
 		if err != nil {
-			wait = min(wait, pause.NextBackOff())
-		} else {
-			pause.Reset()
+			pause.wait(b.ctx)
+			continue
 		}
-		sleep(b.ctx, wait)
+		pause.reset()
+		t := time.NewTimer(b.config.Probe)
+		select {
+		case <-b.ctx.Done():
+		case <-t.C:
+		}
+		t.Stop()
 	}
 }
 
@@ -41,11 +48,15 @@ func (b *Broker) probe() error {
 	patience := max(b.config.Probe/2, 100*time.Millisecond)
 	ctx, cancel := context.WithTimeout(b.ctx, timeout+patience)
 	defer cancel()
+	if !b.bell.connected.Load() {
+		return errUnconnected
+	}
 	select {
 	case <-b.bell.heard: // a ring that came late
 	default:
 	}
 	if err := b.client.Set(ctx, b.probeKey(), time.Now().UnixMilli(), max(time.Minute, 2*b.config.Probe)).Err(); err != nil {
+		b.pulse.report(false)
 		return fmt.Errorf("redisstream: Redis cannot be reached, or refuses writes: %w", err)
 	}
 	t := time.NewTimer(patience)

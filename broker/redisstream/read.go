@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/cenkalti/backoff/v5"
 	"github.com/redis/go-redis/v9"
 	"github.com/tidegate/tidegate/broker"
 )
@@ -25,19 +24,11 @@ type work struct {
 	slice  *redis.XMessageSliceCmd // a read that verifies, or the tail of a group to be opened
 }
 
-// newBackoff is how long to wait after the first, second, … fault: 50 ms to 2 s,
-// spread, for ever.
-func newBackoff() *backoff.ExponentialBackOff {
-	b := backoff.NewExponentialBackOff()
-	b.InitialInterval, b.MaxInterval = 50*time.Millisecond, 2*time.Second
-	return b
-}
-
 // readLoop is the one goroutine that reads streams and hands messages over. It
 // takes what is dirty, reads it in one pipeline, delivers, and goes on; while one
 // pipeline is under way rings gather, so that batches grow by themselves.
 func (b *Broker) readLoop() {
-	pause := newBackoff()
+	pause := b.newPause()
 	var batch []work
 	for {
 		select {
@@ -52,24 +43,17 @@ func (b *Broker) readLoop() {
 			if len(batch) == 0 {
 				continue
 			}
-			if err := b.read(batch); err != nil {
+			err := b.read(batch)
+			b.pulse.report(err == nil)
+			if err != nil {
 				b.counts.fetchErrors.Inc()
 				b.retry(batch)
 				more = true
-				sleep(b.ctx, pause.NextBackOff())
+				pause.wait(b.ctx)
 			} else {
-				pause.Reset()
+				pause.reset()
 			}
 		}
-	}
-}
-
-func sleep(ctx context.Context, d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-	case <-t.C:
 	}
 }
 

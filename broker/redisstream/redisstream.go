@@ -51,6 +51,7 @@ type Broker struct {
 	counts  counts
 	writers [2]*writer
 	bell    *doorbell
+	pulse   pulse
 
 	follows follows
 	wrong   atomic.Pointer[error] // what is wrong, as the probe found it last; nil when all is well
@@ -73,6 +74,7 @@ func New(config Config) (*Broker, error) {
 	if err != nil {
 		return nil, err
 	}
+	quiet.Do(func() { redis.SetLogger(silence{}) })
 	b := &Broker{config: config, node: rand.Text(), client: redis.NewClient(options)}
 	b.ctx, b.stop = context.WithCancel(context.Background())
 	b.wrong.Store(&errStarting)
@@ -92,6 +94,14 @@ func New(config Config) (*Broker, error) {
 	b.ended.Go(b.sweepLoop)
 	return b, nil
 }
+
+// silence is where the client library's own log goes: a line for every connection
+// that fails, while the probe says once that Redis is away.
+type silence struct{}
+
+func (silence) Printf(context.Context, string, ...any) {}
+
+var quiet sync.Once // the library has one log for the whole process
 
 // timeout bounds every command, so that a Redis that hangs is found.
 const timeout = time.Second

@@ -151,7 +151,8 @@ func (w *writer) write(batch []pending) {
 				pipe.Expire(ctx, key, limits.GroupExpiry)
 			}
 		}
-		_, _ = pipe.Exec(ctx) // each command has its own error
+		_, err := pipe.Exec(ctx) // each command has its own error
+		b.pulse.report(err == nil)
 		b.counts.batches.Inc()
 	}
 	for i, p := range batch {

@@ -57,7 +57,7 @@ func Operator(c Config) http.Handler {
 }
 
 // serveMetrics is the page that Prometheus scrapes: the gateway's own metrics,
-// then Go's and the process's.
+// then Go's and the process's. Each family comes with its type.
 func (c Config) serveMetrics(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
 	c.Metrics.WritePrometheus(w)

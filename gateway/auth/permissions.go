@@ -1,15 +1,25 @@
 package auth
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Permissions is which groups a client may join and leave, and which it may send
 // to. The zero value allows nothing. Receiving needs no permission beyond being in
-// the group.
+// the group. Immutable, and small where no group is named, as with most clients.
 type Permissions struct {
 	joinAll, sendAll bool
-	join, send       map[string]bool // literal group names
-	joinPatterns     []string
-	sendPatterns     []string
+	named            *named // nil if no role names a group
+}
+
+// named are the groups that roles name.
+type named struct{ join, send scope }
+
+// scope is the groups that one kind of role names.
+type scope struct {
+	groups   map[string]bool
+	patterns []pattern
 }
 
 // The roles of the client protocol. A literal group follows the first two behind a
@@ -21,10 +31,18 @@ const (
 	roleSends = "webpubsub.sendToGroups."
 )
 
+// The protocol's bounds of each scope. Roles beyond them allow nothing.
+const (
+	maxGroups   = 1000
+	maxPatterns = 10
+)
+
 // ParseRoles turns a token's roles into permissions. A role that is none of ours
-// allows nothing: it may be meant for somebody else.
+// allows nothing: it may be meant for somebody else. Nor does one with a pattern
+// that cannot be read: it is better found by a Forbidden than by a guess.
 func ParseRoles(roles []string) Permissions {
 	var p Permissions
+	var n named
 	for _, role := range roles {
 		switch {
 		case role == roleJoin:
@@ -32,97 +50,51 @@ func ParseRoles(roles []string) Permissions {
 		case role == roleSend:
 			p.sendAll = true
 		case strings.HasPrefix(role, roleJoins):
-			p.joinPatterns = append(p.joinPatterns, role[len(roleJoins):])
+			n.join.addPattern(role[len(roleJoins):])
 		case strings.HasPrefix(role, roleSends):
-			p.sendPatterns = append(p.sendPatterns, role[len(roleSends):])
+			n.send.addPattern(role[len(roleSends):])
 		case strings.HasPrefix(role, roleJoin+"."):
-			p.join = with(p.join, role[len(roleJoin)+1:])
+			n.join.addGroup(role[len(roleJoin)+1:])
 		case strings.HasPrefix(role, roleSend+"."):
-			p.send = with(p.send, role[len(roleSend)+1:])
+			n.send.addGroup(role[len(roleSend)+1:])
 		}
+	}
+	if !n.join.empty() || !n.send.empty() {
+		p.named = &n
 	}
 	return p
 }
 
-func with(set map[string]bool, group string) map[string]bool {
-	if set == nil {
-		set = make(map[string]bool)
+func (s *scope) addGroup(group string) {
+	if len(s.groups) == maxGroups {
+		return
 	}
-	set[group] = true
-	return set
+	if s.groups == nil {
+		s.groups = make(map[string]bool)
+	}
+	s.groups[group] = true
 }
 
-// MayJoin reports whether the client may join and leave a group.
+func (s *scope) addPattern(text string) {
+	if p, ok := compile(text); ok && len(s.patterns) < maxPatterns {
+		s.patterns = append(s.patterns, p)
+	}
+}
+
+func (s *scope) empty() bool { return s.groups == nil && s.patterns == nil }
+
+func (s *scope) has(group string) bool {
+	return s.groups[group] || slices.ContainsFunc(s.patterns, func(p pattern) bool { return p.matches(group) })
+}
+
+// MayJoin reports whether the client may join and leave a group. It never waits;
+// a reactor calls it for each request.
 func (p *Permissions) MayJoin(group string) bool {
-	return p.joinAll || p.join[group] || matchAny(p.joinPatterns, group)
+	return p.joinAll || p.named != nil && p.named.join.has(group)
 }
 
-// MaySend reports whether the client may send to a group.
+// MaySend reports whether the client may send to a group. It never waits; a
+// reactor calls it for each message.
 func (p *Permissions) MaySend(group string) bool {
-	return p.sendAll || p.send[group] || matchAny(p.sendPatterns, group)
-}
-
-func matchAny(patterns []string, group string) bool {
-	for _, pattern := range patterns {
-		if match(pattern, group) {
-			return true
-		}
-	}
-	return false
-}
-
-// Bounds of patterns, so that a hostile token cannot make matching slow.
-const (
-	maxPatternBytes = 1024
-	maxPatternStars = 5
-)
-
-// match reports whether a group fits a pattern: ? is one character but a dot, * is
-// any number of characters but dots, ** is anything, and \ takes the next
-// character as it is.
-func match(pattern, group string) bool {
-	if len(pattern) > maxPatternBytes || strings.Count(pattern, "*") > maxPatternStars {
-		return false
-	}
-	return matchRunes([]rune(pattern), []rune(group))
-}
-
-func matchRunes(pattern, group []rune) bool {
-	for len(pattern) > 0 {
-		switch {
-		case pattern[0] == '*':
-			return matchStar(pattern, group)
-		case len(group) == 0:
-			return false
-		case pattern[0] == '?':
-			if group[0] == '.' {
-				return false
-			}
-		case pattern[0] == '\\' && len(pattern) > 1:
-			pattern = pattern[1:]
-			fallthrough
-		default:
-			if pattern[0] != group[0] {
-				return false
-			}
-		}
-		pattern, group = pattern[1:], group[1:]
-	}
-	return len(group) == 0
-}
-
-// matchStar tries every length for the star that the pattern begins with.
-func matchStar(pattern, group []rune) bool {
-	rest, crosses := pattern[1:], false
-	if len(rest) > 0 && rest[0] == '*' {
-		rest, crosses = rest[1:], true
-	}
-	for i := 0; ; i++ {
-		if matchRunes(rest, group[i:]) {
-			return true
-		}
-		if i == len(group) || group[i] == '.' && !crosses {
-			return false
-		}
-	}
+	return p.sendAll || p.named != nil && p.named.send.has(group)
 }

@@ -140,6 +140,13 @@ $("toggle").onclick = () => {
   else gateway.open();
 };
 
+// Other settings are another connection.
+$("settings").onsubmit = (e) => {
+  e.preventDefault();
+  gateway.close();
+  gateway.open();
+};
+
 $("join").onsubmit = (e) => {
   e.preventDefault();
   const name = $("group").value.trim();

@@ -1,0 +1,62 @@
+package reactor
+
+import "github.com/gobwas/ws"
+
+// receive takes what came from the socket. A panic, the handler's or our own, is
+// the end of this connection and of no other.
+func (c *Conn) receive(data []byte) {
+	defer c.contain()
+	c.worker.counts.receivedBytes.Add(len(data))
+	if c.state == lingering || c.state == gone {
+		return // read and discarded, so that the close does not become a reset
+	}
+	if c.state == open {
+		c.heard, c.pinged = c.worker.sweep.beat, false
+	}
+	c.read(data)
+}
+
+// read is a message's way in: bytes to frames, control frames answered, messages
+// to the handler (RFC 6455 section 5). What is whole before a bad frame is
+// handled first. The payload that the handler sees is the engine's buffer, or
+// that of a message that came in parts.
+func (c *Conn) read(data []byte) {
+	frames := 0
+	for len(data) > 0 && (c.state == open || c.state == closing) {
+		var e event
+		var bad *fault
+		e, data, bad = c.in.next(data, c.worker.config)
+		if bad != nil {
+			c.fail(bad)
+			break
+		}
+		if e.op != ws.OpContinuation {
+			frames++
+			c.handle(e)
+		}
+	}
+	c.worker.counts.receivedFrames.Add(frames)
+}
+
+// handle does what an event asks for. When a close frame was sent, only the
+// client's own is of interest.
+func (c *Conn) handle(e event) {
+	switch {
+	case e.op == ws.OpClose:
+		c.closed(e.payload)
+	case c.state != open:
+	case e.op == ws.OpPing:
+		c.Send(controlFrame(ws.OpPong, e.payload))
+	case e.op == ws.OpPong: // that it came is all it says
+	default:
+		c.handler.Message(c, e.payload, e.op == ws.OpBinary)
+	}
+}
+
+// contain, deferred, ends a connection whose handler panics.
+func (c *Conn) contain() {
+	if v := recover(); v != nil {
+		recovered(c.worker.log, c.worker.reactor.panics.handler, "handler", v)
+		c.fail(&fault{ws.StatusInternalServerError, "internal error", HandlerPanic})
+	}
+}

@@ -1,0 +1,194 @@
+package reactor
+
+import (
+	"log/slog"
+	"runtime"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/VictoriaMetrics/metrics"
+	"github.com/lesismal/nbio"
+	"golang.org/x/sys/unix"
+)
+
+// Worker is one loop and its connections. Its loop may end and another take its
+// place (supervise.go); index, inbox, pool and whatever is queued stay.
+type Worker struct {
+	// Static after construction.
+	reactor *Reactor
+	config  *Config
+	index   int
+	inbox   inbox
+	pool    *Pool
+	log     *slog.Logger
+	counts  workerCounts
+	ended   chan struct{} // closed when the supervisor has ended
+
+	// Read by everyone.
+	connections atomic.Int64 // adopted and not yet Closed
+	down        atomic.Bool  // the loop has ended and no other runs yet
+	beatAt      atomic.Int64 // when the loop last came round, in Unix nanoseconds
+	beating     atomic.Bool  // a beat is on its way that has not run
+
+	// Owned by the supervisor; the loop reads them.
+	engine *nbio.Engine
+	wake   *nbio.Conn
+
+	// Owned by the loop, or by the supervisor while there is none.
+	conns    []*Conn
+	batch    []func(*Worker) // what the inbox gave
+	ran      int             // how much of it has been started
+	dirty    []*Conn         // who has frames to flush at the end of this turn
+	spare    [][]Frame       // lists for those who will
+	unused   int             // how many of them nobody needed since the last beat
+	scratch  []byte          // where frames are joined for one write
+	sweep    sweep
+	farewell *farewell // set when every connection is to be closed
+}
+
+// workerCounts are a worker's counts, its own so that no worker waits for
+// another's.
+type workerCounts struct{ receivedBytes, receivedFrames, sentBytes, sentFrames, writes *metrics.Counter }
+
+func (k *workerCounts) init(set *metrics.Set, w *Worker) {
+	label := `{worker="` + strconv.Itoa(w.index) + `"}`
+	k.receivedBytes = set.GetOrCreateCounter("tidegate_received_bytes_total" + label)
+	k.receivedFrames = set.GetOrCreateCounter("tidegate_received_frames_total" + label)
+	k.sentBytes = set.GetOrCreateCounter("tidegate_sent_bytes_total" + label)
+	k.sentFrames = set.GetOrCreateCounter("tidegate_sent_frames_total" + label)
+	k.writes = set.GetOrCreateCounter("tidegate_writes_total" + label)
+	set.GetOrCreateGauge("tidegate_worker_connections"+label, func() float64 { return float64(w.Connections()) })
+}
+
+// Index is the worker's place in Reactor.Workers.
+func (w *Worker) Index() int { return w.index }
+
+// Pool is the worker's pool, for what may block.
+func (w *Worker) Pool() *Pool { return w.pool }
+
+// Connections returns how many connections the worker has or is being given. May
+// be called on any goroutine.
+func (w *Worker) Connections() int { return int(w.connections.Load()) }
+
+func newWorker(r *Reactor, index int) (*Worker, error) {
+	write, read, err := newWake()
+	if err != nil {
+		return nil, err
+	}
+	w := &Worker{
+		reactor: r, config: &r.config, index: index, wake: read,
+		log:   r.config.Log.With("worker", index),
+		ended: make(chan struct{}),
+	}
+	w.beatAt.Store(time.Now().UnixNano())
+	w.sweep.init(w.config)
+	w.counts.init(w.config.Metrics, w)
+	w.inbox.init(w.config, index, write)
+	w.pool = newPool(w)
+	if err := w.start(); err != nil {
+		w.pool.close()
+		_ = read.Close()
+		_ = unix.Close(write)
+		return nil, err
+	}
+	go w.supervise()
+	return w, nil
+}
+
+// readBuffer and reads are what nbio reads of one socket in one turn. When the
+// other end has shut down, nbio closes after these reads, whatever is left. So
+// they hold all that the kernel can: twice maxReceive, which it doubles, and one
+// segment of 64 KiB that it takes beyond.
+const (
+	readBuffer = 64 << 10
+	reads      = 4
+	maxReceive = 64 << 10
+)
+
+// engineNet is how much more than Config.SendBuffer nbio may hold for one
+// connection: room for the largest frame. Conn.Send keeps the limit; this is
+// only the net below it.
+const engineNet = 64 << 20
+
+// start gives the worker an engine, and with it a loop.
+func (w *Worker) start() error {
+	e := nbio.NewEngine(nbio.Config{
+		Name:                         "worker " + strconv.Itoa(w.index),
+		NPoller:                      1,
+		EpollMod:                     nbio.EPOLLLT,
+		ReadBufferSize:               readBuffer,
+		MaxConnReadTimesPerEventLoop: reads,
+		MaxWriteBufferSize:           w.config.SendBuffer + engineNet,
+		BodyAllocator:                backlog{},
+	})
+	e.OnData(w.readable)
+	e.OnWrittenSize(w.written)
+	e.OnClose(w.disconnected)
+	w.engine = e // before the loop begins, which reads it
+	if err := e.Start(); err != nil {
+		return err
+	}
+	_, err := e.AddConn(w.wake)
+	if err != nil {
+		e.Stop()
+	}
+	return err
+}
+
+// readable is the loop's turn: nbio has read data from a socket. Afterwards every
+// connection that has frames queued is written to, once.
+func (w *Worker) readable(nc *nbio.Conn, data []byte) {
+	if c, ok := nc.Session().(*Conn); ok {
+		c.receive(data)
+	} else {
+		w.drain()
+	}
+	w.flush()
+}
+
+// drain runs what was posted: all that the inbox holds when the turn begins, and
+// nothing that comes meanwhile, which wakes the loop for another turn.
+//
+// Subtle: this one swap a turn is what makes it safe to close sockets and adopt
+// connections on the loop, while nbio's events name a socket by its number alone.
+// Say a socket is closed in this turn, by a write that fails or by us, and the
+// events that epoll reported with this turn's still hold one of its number. A
+// new connection can get that number only now, so its adoption is posted after
+// the swap and runs in a later turn; by then this turn's events are done with,
+// and epoll has forgotten the closed socket. Were the inbox taken again in the
+// same turn, the old event could close the new connection.
+func (w *Worker) drain() {
+	w.runBatch() // what a loop that ended has left
+	w.batch, w.ran = w.inbox.take(w.batch), 0
+	w.runBatch()
+}
+
+// runBatch runs the batch to its end, past functions that panic.
+func (w *Worker) runBatch() {
+	for w.ran < len(w.batch) {
+		w.runOn()
+	}
+	clear(w.batch)
+	w.batch, w.ran = w.batch[:0], 0
+}
+
+// runOn runs the batch up to its end or the next panic. What has been started is
+// never started again.
+func (w *Worker) runOn() {
+	defer func() {
+		if v := recover(); v != nil {
+			recovered(w.log, w.reactor.panics.post, "post", v)
+		}
+	}()
+	for w.ran < len(w.batch) {
+		f := w.batch[w.ran]
+		w.ran++
+		f(w)
+	}
+}
+
+// exit, as the last post, ends the loop: nbio's poller has deferred all that it
+// must do. Its own Stop closes sockets on another goroutine and may lose
+// callbacks.
+func exit(*Worker) { runtime.Goexit() }
