@@ -3,11 +3,13 @@ package main
 import (
 	"encoding/json"
 	"net/http"
+	"os"
 	"os/exec"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/tidegate/tidegate/broker/brokertest"
 	"github.com/tidegate/tidegate/gateway/auth"
 )
 
@@ -184,14 +186,58 @@ func TestMetrics(t *testing.T) {
 			t.Errorf("%s is %v, want %v", prefix, got, want)
 		}
 	}
-	promtool, err := exec.LookPath("promtool")
+	promtool(t, g)
+}
+
+// TestRedisMetrics: the page of a node on Redis is one that promtool accepts too.
+func TestRedisMetrics(t *testing.T) {
+	g := start(t, "--broker", brokertest.StartRedis(t).URL())
+	c := g.connect("chat")
+	c.join("g")
+	c.send(`{"type":"sendToGroup","group":"g","data":1}`)
+	c.message("g")
+	promtool(t, g)
+	eventually(t, "Redis is ready", func() bool { return g.metric("tidegate_broker_ready") == 1 })
+	if n := g.metric("tidegate_broker_published_total"); n != 1 {
+		t.Errorf("%v messages were published, want 1", n)
+	}
+}
+
+// promtool has Prometheus's own tool read the page.
+func promtool(t *testing.T, g *gateway) {
+	t.Helper()
+	program, err := exec.LookPath("promtool")
 	if err != nil {
 		t.Fatal("promtool is not in PATH: run the tests with make test, which installs it")
 	}
 	_, page := g.get(g.operator, "/metrics")
-	check := exec.Command(promtool, "check", "metrics")
+	described(t, page)
+	check := exec.Command(program, "check", "metrics")
 	check.Stdin = strings.NewReader(page)
 	if out, err := check.CombinedOutput(); err != nil {
 		t.Errorf("promtool check metrics: %v\n%s", err, out)
+	}
+}
+
+// described checks that each metric of ours has its help on the page and its line
+// in the operators' manual.
+func described(t *testing.T, page string) {
+	t.Helper()
+	manual, err := os.ReadFile("../docs/operations.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(page) {
+		family, text, _ := strings.Cut(strings.TrimPrefix(line, "# HELP "), " ")
+		ours := strings.HasPrefix(family, "tidegate_") || strings.HasPrefix(family, "app_")
+		if !strings.HasPrefix(line, "# HELP ") || !ours {
+			continue
+		}
+		if strings.Contains(text, "Go runtime") {
+			t.Errorf("%s has no help", family)
+		}
+		if !strings.Contains(string(manual), family) {
+			t.Errorf("%s is not in docs/operations.md", family)
+		}
 	}
 }

@@ -56,14 +56,6 @@ func Operator(c Config) http.Handler {
 	return mux
 }
 
-// serveMetrics is the page that Prometheus scrapes: the gateway's own metrics,
-// then Go's and the process's. Each family comes with its type.
-func (c Config) serveMetrics(w http.ResponseWriter, _ *http.Request) {
-	w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
-	c.Metrics.WritePrometheus(w)
-	metrics.WriteProcessMetrics(w)
-}
-
 // problem is the body of every error of the data plane, in the form that client
 // libraries read.
 type problem struct {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -45,6 +46,109 @@ func TestClient(t *testing.T) {
 	}
 	if !p.MayJoin("a") || p.MayJoin("b") || !p.MaySend("b") {
 		t.Errorf("permissions %+v", p)
+	}
+	// A token without roles or a name: everything it does not say is nothing.
+	i, err = keys.Client(signed(t, jwt.SigningMethodHS256, []byte(key), jwt.MapClaims{
+		"aud": []string{"x", "/client/hubs/chat/"}, "exp": now.Add(time.Hour).Unix(), "role": "none.of.ours",
+	}), "chat", now)
+	if err != nil || i.User != "" || len(i.Groups) != 0 || i.Permissions != (Permissions{}) {
+		t.Errorf("identity %+v, %v", i, err)
+	}
+}
+
+// TestRemedies: a refusal tells the token's holder what to do.
+func TestRemedies(t *testing.T) {
+	keys := NewKeys([]string{key})
+	f := func(what, token, want string) {
+		t.Helper()
+		_, err := keys.Client(token, "chat", now)
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), key) {
+			t.Errorf("%s: %v, want %q in it", what, err, want)
+		}
+	}
+	changed := func(name string, value any) string {
+		c := good()
+		if c[name] = value; value == nil {
+			delete(c, name)
+		}
+		return signed(t, jwt.SigningMethodHS256, []byte(key), c)
+	}
+	f("none", "", "access_token")
+	f("garbage", "garbage", "nor a JWT")
+	f("wrong key", signed(t, jwt.SigningMethodHS256, []byte("x"), good()), "setting keys")
+	f("another method", signed(t, jwt.SigningMethodHS384, []byte(key), good()), "HS256")
+	f("expired", changed("exp", now.Add(-time.Hour).Unix()), "get a new one")
+	f("no expiry", changed("exp", nil), "(exp)")
+	f("expiry is a word", changed("exp", "tomorrow"), "not valid")
+	f("not yet", changed("nbf", now.Add(time.Hour).Unix()), "clocks")
+	f("from the future", changed("iat", now.Add(time.Hour).Unix()), "clocks")
+	f("another hub", changed("aud", "http://h/client/hubs/game"), "/client/hubs/chat")
+	f("a prefix", changed("aud", "http://h/x/client/hubs/chat"), "/client/hubs/chat")
+	f("no address", changed("aud", "%zz"), "/client/hubs/chat")
+	f("reserved group", changed("webpubsub.group", ".all"), "webpubsub.group")
+	f("empty group", changed("webpubsub.group", []string{"a", ""}), "webpubsub.group")
+}
+
+// TestKeys: any of the keys verifies, and none is none.
+func TestKeys(t *testing.T) {
+	if !NewKeys(nil).Empty() || !NewKeys([]string{""}).Empty() || !(Keys{}).Empty() || NewKeys([]string{key}).Empty() {
+		t.Error("Empty is wrong")
+	}
+	forged := signed(t, jwt.SigningMethodHS256, []byte{}, good())
+	for _, keys := range []Keys{{}, NewKeys([]string{""}), NewKeys([]string{"", key})} {
+		if i, err := keys.Client(forged, "chat", now); !errors.Is(err, ErrInvalid) {
+			t.Errorf("a token signed with an empty key: %+v, %v", i, err)
+		}
+	}
+	keys := NewKeys([]string{"the-first-of-two-keys", key})
+	for _, k := range []string{"the-first-of-two-keys", key} {
+		if _, err := keys.Client(signed(t, jwt.SigningMethodHS256, []byte(k), good()), "chat", now); err != nil {
+			t.Errorf("%s: %v", k, err)
+		}
+	}
+}
+
+// TestLeeway: to the second, and as it is set.
+func TestLeeway(t *testing.T) {
+	f := func(keys Keys, name string, at time.Duration, want bool) {
+		t.Helper()
+		c := good()
+		c[name] = now.Add(at).Unix()
+		if _, err := keys.Client(signed(t, jwt.SigningMethodHS256, []byte(key), c), "chat", now); (err == nil) != want {
+			t.Errorf("%s %v: %v", name, at, err)
+		}
+	}
+	five := NewKeys([]string{key})
+	f(five, "exp", -5*time.Minute+time.Second, true)
+	f(five, "exp", -5*time.Minute, false)
+	f(five, "nbf", 5*time.Minute, true)
+	f(five, "nbf", 5*time.Minute+time.Second, false)
+	f(five.WithLeeway(0), "exp", -time.Second, false)
+	f(five.WithLeeway(time.Hour), "exp", -59*time.Minute, true)
+}
+
+// TestSign: what Sign makes is what Client reads, and it makes no token that could
+// not be right.
+func TestSign(t *testing.T) {
+	want := Claims{User: "ann", Hub: "Chat", Roles: []string{roleSend, roleJoin + ".a"}, Groups: []string{"a", "b"}, Expires: now.Add(time.Hour)}
+	token, err := Sign(key, want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	i, err := NewKeys([]string{key}).Client(token, "chat", now)
+	if err != nil || i.User != "ann" || !slices.Equal(i.Groups, want.Groups) || !i.Expires.Equal(want.Expires) {
+		t.Errorf("got %+v, %v", i, err)
+	}
+	if p := &i.Permissions; !p.MaySend("x") || !p.MayJoin("a") || p.MayJoin("b") {
+		t.Errorf("permissions %+v", p)
+	}
+	for _, wrong := range []Claims{{Hub: "chat"}, {Expires: now}} {
+		if token, err := Sign(key, wrong); err == nil {
+			t.Errorf("%+v was signed: %s", wrong, token)
+		}
+	}
+	if _, err := Sign("", want); err == nil {
+		t.Error("signed with an empty key")
 	}
 }
 
@@ -110,6 +214,12 @@ func TestRequest(t *testing.T) {
 	f(keys, token("http://h"+path+"?api-version=1"), nil)
 	f(keys, token("http://h/api/hubs/chat/groups/other/:send"), ErrInvalid)
 	f(keys, token("http://h/client/hubs/chat"), ErrInvalid)
+	f(keys, token("http://h/api/hubs/chat/groups/G/:send"), ErrInvalid) // another group
+	f(keys, token("https://elsewhere:1"+path), nil)
+	f(keys, "Bearer ", ErrMissing)
+	f(keys, "Bearer", ErrMissing)
+	f(NewKeys([]string{"another-key", key}), "Bearer "+key, nil)
+	f(NewKeys([]string{"another-key"}), token("http://h"+path), ErrInvalid)
 }
 
 func TestPermissions(t *testing.T) {
@@ -154,11 +264,22 @@ func TestAllowOrigin(t *testing.T) {
 	f(nil, "http://H:1", "h:1", true)
 	f(nil, "http://h:2", "h:1", false)
 	f(nil, "null", "h:1", false)
+	f(nil, "http://", "", false)
+	f(nil, "%zz", "%zz", false)
+	f(nil, "https://h.example", "h.example:443", true)
+	f(nil, "http://h.example", "h.example:80", true)
+	f(nil, "https://h.example", "h.example:80", false)
+	f(nil, "http://h.example:8080", "h.example", false)
+	f(nil, "https://h.example.evil", "h.example", false)
 	f([]string{"*"}, "null", "h", true)
 	f([]string{"https://a.example"}, "https://a.example", "h", true)
 	f([]string{"https://a.example"}, "http://a.example", "h", false)
 	f([]string{"https://a.example"}, "https://a.example.evil", "h", false)
 	f([]string{"https://a.example"}, "https://h", "h", false)
+	f([]string{"https://a.example"}, "https://A.example", "h", true)
+	f([]string{"https://a.example"}, "https://a.example:8443", "h", false)
+	f([]string{"http://b", "https://a.example:8443"}, "https://a.example:8443", "h", true)
+	f([]string{"https://a.example"}, "null", "h", false)
 }
 
 // FuzzClient: no token makes the check fail otherwise than with an error, and

@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"crypto/sha256"
 	"crypto/subtle"
 	"errors"
 	"fmt"
@@ -12,41 +13,57 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// leeway is how far apart the clocks of whoever signs and of this node may be.
-const leeway = 5 * time.Minute
+// defaultLeeway is how far apart the clocks of whoever signs and of this node may
+// be, as clients of the protocol expect it.
+const defaultLeeway = 5 * time.Minute
 
 // Keys are the access keys: each of them verifies, so that two at a time make a
-// rotation. The zero value has none.
-type Keys struct{ keys [][]byte }
+// rotation. The zero value has none. Immutable; any goroutine.
+type Keys struct {
+	keys   []jwt.VerificationKey // each a []byte
+	leeway time.Duration
+}
 
-// NewKeys takes the keys as they are configured; their UTF-8 bytes sign.
+// NewKeys takes the keys as they are configured; their UTF-8 bytes sign. An empty
+// one is left out: with it anybody could sign.
 func NewKeys(keys []string) Keys {
-	var k Keys
+	k := Keys{leeway: defaultLeeway}
 	for _, key := range keys {
-		k.keys = append(k.keys, []byte(key))
+		if key != "" {
+			k.keys = append(k.keys, []byte(key))
+		}
 	}
+	return k
+}
+
+// WithLeeway is the same keys with another tolerance for clocks than five minutes.
+func (k Keys) WithLeeway(leeway time.Duration) Keys {
+	k.leeway = leeway
 	return k
 }
 
 // Empty reports whether there is no key, and so nothing is asked for.
 func (k Keys) Empty() bool { return len(k.keys) == 0 }
 
-// claims are those of the client protocol. role and webpubsub.group may be a
-// string or a list; ClaimStrings reads both.
-type claims struct {
-	jwt.RegisteredClaims
-	Roles  jwt.ClaimStrings `json:"role,omitempty"`
-	Groups jwt.ClaimStrings `json:"webpubsub.group,omitempty"`
-}
-
-// Client verifies the token of a client that connects to a hub.
+// Client verifies the token of a client that connects to a hub, and says who that
+// is. Without any key no token is valid; whether one is asked for then is the
+// caller's to decide. Errors: ErrMissing, ErrInvalid.
 func (k Keys) Client(token, hub string, now time.Time) (*Identity, error) {
 	if token == "" {
 		return nil, ErrMissing
 	}
-	c, err := k.verify(token, "/client/hubs/"+hub, now)
+	c, err := k.verify(token, now)
 	if err != nil {
 		return nil, err
+	}
+	// The names of hubs are not case-sensitive.
+	if path := "/client/hubs/" + hub; !c.isFor(func(p string) bool { return strings.EqualFold(strings.TrimSuffix(p, "/"), path) }) {
+		return nil, fmt.Errorf("%w: its audience (aud) must be an address with the path %s: get a token for this hub", ErrInvalid, path)
+	}
+	for _, group := range c.Groups {
+		if group == "" || group[0] == '.' {
+			return nil, fmt.Errorf("%w: webpubsub.group has a name that is empty or begins with a dot, which no group's does", ErrInvalid)
+		}
 	}
 	return &Identity{
 		User:        c.Subject,
@@ -57,80 +74,92 @@ func (k Keys) Client(token, hub string, now time.Time) (*Identity, error) {
 }
 
 // Request verifies a request to the data plane: its bearer is an access key, or a
-// token signed by one whose audience is the request's path. Without any key every
-// request is let in.
+// token signed by one whose audience has the request's path. Without any key every
+// request is let in. Errors: ErrMissing, ErrInvalid.
 func (k Keys) Request(r *http.Request, now time.Time) error {
 	if k.Empty() {
 		return nil
 	}
 	scheme, bearer, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	if !strings.EqualFold(scheme, "Bearer") || bearer == "" {
-		return fmt.Errorf("%w", ErrMissing)
+		return ErrMissing
 	}
-	for _, key := range k.keys {
-		if subtle.ConstantTimeCompare(key, []byte(bearer)) == 1 {
-			return nil
-		}
+	if k.contains(bearer) {
+		return nil
 	}
-	_, err := k.verify(bearer, r.URL.Path, now)
-	return err
+	c, err := k.verify(bearer, now)
+	if err != nil {
+		return err
+	}
+	// To the letter: the names of groups are case-sensitive.
+	if !c.isFor(func(p string) bool { return p == r.URL.Path }) {
+		return fmt.Errorf("%w: its audience (aud) must be an address with the path of this request, %s", ErrInvalid, r.URL.Path)
+	}
+	return nil
 }
 
-// verify checks a token against every key. Only HS256 is taken: with an access key
-// nothing else makes sense, and "none" is no signature.
-func (k Keys) verify(token, path string, now time.Time) (*claims, error) {
+// contains reports whether a bearer is one of the keys. The time that it takes
+// says nothing about them: hashes are of one length, and every key is compared.
+func (k Keys) contains(bearer string) bool {
+	given, found := sha256.Sum256([]byte(bearer)), 0
+	for _, key := range k.keys {
+		bytes, _ := key.([]byte)
+		want := sha256.Sum256(bytes)
+		found |= subtle.ConstantTimeCompare(given[:], want[:])
+	}
+	return found == 1
+}
+
+// verify checks everything about a token but its audience. Only HS256 is taken:
+// with an access key nothing else makes sense, and "none" is no signature.
+func (k Keys) verify(token string, now time.Time) (*claims, error) {
 	parser := jwt.NewParser(
-		jwt.WithValidMethods([]string{"HS256"}), jwt.WithLeeway(leeway), jwt.WithExpirationRequired(),
+		jwt.WithValidMethods([]string{jwt.SigningMethodHS256.Alg()}), jwt.WithLeeway(k.leeway), jwt.WithExpirationRequired(),
 		jwt.WithIssuedAt(), jwt.WithTimeFunc(func() time.Time { return now }),
 	)
-	var last error
-	for _, key := range k.keys {
-		c := new(claims)
-		_, err := parser.ParseWithClaims(token, c, func(*jwt.Token) (any, error) { return key, nil })
-		if err == nil {
-			return c, checkAudience(c.Audience, path)
-		}
-		last = err
-		if !errors.Is(err, jwt.ErrTokenSignatureInvalid) {
-			break
-		}
-	}
-	return nil, fmt.Errorf("%w: %w", ErrInvalid, last)
-}
-
-// checkAudience compares the paths: behind a load balancer scheme and host are not
-// those that the client knows.
-func checkAudience(audience []string, path string) error {
-	for _, a := range audience {
-		if u, err := url.Parse(a); err == nil && strings.EqualFold(strings.TrimSuffix(u.Path, "/"), path) {
-			return nil
-		}
-	}
-	return fmt.Errorf("%w: its audience (aud) must be the address without the query, ending in %s", ErrInvalid, path)
-}
-
-// Claims are what Sign puts into a client's token.
-type Claims struct {
-	User    string
-	Hub     string
-	Roles   []string
-	Groups  []string
-	Expires time.Time
-}
-
-// Sign makes a client's token with an access key, as the application would.
-func Sign(key string, c Claims) (string, error) {
-	t := jwt.NewWithClaims(jwt.SigningMethodHS256, claims{
-		RegisteredClaims: jwt.RegisteredClaims{
-			Subject:   c.User,
-			Audience:  jwt.ClaimStrings{"http://localhost/client/hubs/" + c.Hub},
-			ExpiresAt: jwt.NewNumericDate(c.Expires),
-		},
-		Roles: c.Roles, Groups: c.Groups,
+	c := new(claims)
+	_, err := parser.ParseWithClaims(token, c, func(*jwt.Token) (any, error) {
+		return jwt.VerificationKeySet{Keys: k.keys}, nil
 	})
-	token, err := t.SignedString([]byte(key))
 	if err != nil {
-		return "", fmt.Errorf("auth: sign: %w", err)
+		return nil, fmt.Errorf("%w: %s", ErrInvalid, remedy(err))
 	}
-	return token, nil
+	return c, nil
+}
+
+// remedy is what a token's holder can do about the library's error.
+func remedy(err error) string {
+	switch {
+	case errors.Is(err, jwt.ErrTokenMalformed):
+		return "it is neither an access key nor a JWT: send it whole, as it was made"
+	case errors.Is(err, jwt.ErrTokenSignatureInvalid), errors.Is(err, jwt.ErrTokenUnverifiable):
+		return "it must be signed with HS256 and one of this gateway's access keys (setting keys)"
+	case errors.Is(err, jwt.ErrTokenExpired):
+		return "it has expired: get a new one"
+	case errors.Is(err, jwt.ErrTokenNotValidYet), errors.Is(err, jwt.ErrTokenUsedBeforeIssued):
+		return "it is from the future (nbf or iat): compare the clocks of its maker and of this gateway"
+	case errors.Is(err, jwt.ErrTokenRequiredClaimMissing):
+		return "it has no expiry (exp): make it with one"
+	}
+	return err.Error()
+}
+
+// claims are those of the client protocol. role and webpubsub.group may be a
+// string or a list; ClaimStrings reads both.
+type claims struct {
+	jwt.RegisteredClaims
+	Roles  jwt.ClaimStrings `json:"role,omitempty"`
+	Groups jwt.ClaimStrings `json:"webpubsub.group,omitempty"`
+}
+
+// isFor reports whether the path of an audience is one that is asked for. Scheme
+// and host are not compared: behind a load balancer they are not those that the
+// client knows.
+func (c *claims) isFor(path func(string) bool) bool {
+	for _, a := range c.Audience {
+		if u, err := url.Parse(a); err == nil && path(u.Path) {
+			return true
+		}
+	}
+	return false
 }

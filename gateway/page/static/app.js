@@ -121,6 +121,7 @@ const load = new Load((text) => {
   enable();
 });
 
+// enable puts the controls into the state that the connection allows.
 function enable() {
   const able = gateway.state === "connected" && groups.current !== null;
   $("say-button").disabled = !able;

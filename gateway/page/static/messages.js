@@ -37,16 +37,23 @@ export class Messages {
   #room = null;
   #shown = 0; // entries of the room that were put into the list so far
   #due = false;
+  #following = true; // at the end; who has scrolled up to read is left there
 
   constructor(list, empty) {
     this.#list = list;
     this.#empty = empty;
+    list.addEventListener("scroll", () => {
+      this.#following = list.scrollHeight - list.scrollTop - list.clientHeight < 40;
+    });
+    // When the list becomes lower, its end slides out of it without any scrolling.
+    new ResizeObserver(() => this.#follow()).observe(list);
   }
 
   /** Shows another room, or none for null. */
   open(room) {
     this.#room = room;
     this.#shown = 0;
+    this.#following = true;
     this.#list.replaceChildren();
     this.changed(room);
   }
@@ -70,18 +77,15 @@ export class Messages {
     if (entries.length === 0) return;
     const fresh = Math.min(entries.length, this.#room.added - this.#shown);
     this.#shown = this.#room.added;
-    const following = this.#atEnd();
     // A screen reader that is read hundreds of lines can say nothing else.
     this.#list.setAttribute("aria-live", fresh > 3 ? "off" : "polite");
     this.#list.append(...entries.slice(entries.length - fresh).map(item));
     while (this.#list.childElementCount > KEPT) this.#list.firstElementChild.remove();
-    if (following) this.#list.scrollTop = this.#list.scrollHeight;
+    this.#follow();
   }
 
-  // #atEnd: who has scrolled up to read is left there.
-  #atEnd() {
-    const { scrollTop, clientHeight, scrollHeight } = this.#list;
-    return scrollHeight - scrollTop - clientHeight < 40;
+  #follow() {
+    if (this.#following) this.#list.scrollTop = this.#list.scrollHeight;
   }
 }
 

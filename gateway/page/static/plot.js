@@ -53,6 +53,7 @@ export class Plot {
     for (const { key, fill } of this.#lines) {
       if (fill) svg.append(node("path", { class: `area ${key}`, d: area(this.#series[key], x, y) }));
       svg.append(node("path", { class: `line ${key}`, d: line(this.#series[key], x, y) }));
+      svg.append(node("path", { class: `point ${key}`, d: points(this.#series[key], x, y) }));
     }
     this.#host.replaceChildren(svg);
   }
@@ -70,16 +71,22 @@ export class Plot {
   }
 }
 
-// line is the path of a series. Where there is no value there is a gap, and a value
-// alone between gaps is a point, which the round line caps make visible.
+// line is the path of a series. Where there is no value there is a gap.
 function line(values, x, y) {
   let path = "";
   let drawing = false;
   values.forEach((value, i) => {
-    if (value !== null) path += drawing ? `L${x(i)} ${y(value)}` : `M${x(i)} ${y(value)}h0`;
+    if (value !== null) path += `${drawing ? "L" : "M"}${x(i)} ${y(value)}`;
     drawing = value !== null;
   });
   return path;
+}
+
+// points are the values alone between gaps, which a line does not show: lines of no
+// length, which round caps make into dots.
+function points(values, x, y) {
+  const gap = (i) => (values[i] ?? null) === null;
+  return values.map((v, i) => (!gap(i) && gap(i - 1) && gap(i + 1) ? `M${x(i)} ${y(v)}h0` : "")).join("");
 }
 
 const area = (values, x, y) =>
