@@ -122,7 +122,7 @@ func breakEpoll(t *testing.T, fd int) {
 // while clients of the other echo without a fault. Clients of the one are told
 // with 1012, its handlers hear it once, what was posted runs, and it serves again.
 func TestWorkerFails(t *testing.T) {
-	f := func(name string, kill func(t *testing.T, r *Reactor, epoll int)) {
+	f := func(name string, kill func(t *testing.T, r *Reactor, c net.Conn, epoll int)) {
 		t.Run(name, func(t *testing.T) {
 			var j journal
 			before := epolls(t)
@@ -133,22 +133,11 @@ func TestWorkerFails(t *testing.T) {
 					epoll = min(epoll, atoi(t, name))
 				}
 			}
-			var failed, well *peer
-			var told, served *net.TCPConn
-			for told == nil || served == nil {
-				h := newPeer(echo)
-				c := connect(t, r, h)
-				conn := within(t, "Open", h.conn)
-				h.conn <- conn
-				if conn.Worker().Index() == 0 {
-					failed, told = h, c
-				} else {
-					well, served = h, c
-				}
-			}
+			failed, told := connectTo(t, r, 0)
+			well, served := connectTo(t, r, 1)
 			stop, echoed := make(chan struct{}), make(chan int)
 			go func() { echoed <- echoUntil(t, served, stop) }()
-			kill(t, r, epoll)
+			kill(t, r, told, epoll)
 			expect(t, told, answerClose(1012, "the worker is started again"))
 			if why := within(t, "Closed", failed.closed); why != WorkerFailed {
 				t.Errorf("closed with %s", why)
@@ -158,7 +147,7 @@ func TestWorkerFails(t *testing.T) {
 				t.Errorf("after the close frame: %d, %v, want the end", n, err)
 			}
 			told.Close()
-			eventually(t, "the old connection is forgotten", func() bool { return r.Workers()[0].Connections() == 0 })
+			eventually(t, "the old connections are forgotten", func() bool { return sockets(t, r.Workers()[0], true) == 0 })
 			close(stop)
 			if n := within(t, "the other worker's client", echoed); n == 0 {
 				t.Error("the other worker's client echoed nothing")
@@ -174,21 +163,47 @@ func TestWorkerFails(t *testing.T) {
 			}
 		})
 	}
-	f("Goexit in a post", func(t *testing.T, r *Reactor, _ int) {
+	f("Goexit in a post", func(_ *testing.T, r *Reactor, _ net.Conn, _ int) {
 		_ = r.Workers()[0].Post(func(*Worker) { runtime.Goexit() })
 	})
-	f("Goexit in a handler", func(t *testing.T, r *Reactor, _ int) {
-		w := r.Workers()[0]
-		on(t, w, func(w *Worker) {
-			p := w.conns[0].handler.(*peer)
-			p.message = func(*Conn, []byte, bool) { runtime.Goexit() }
+	f("Goexit in a handler", func(t *testing.T, r *Reactor, c net.Conn, _ int) {
+		on(t, r.Workers()[0], func(w *Worker) {
+			for _, c := range w.conns {
+				c.handler.(*peer).message = func(*Conn, []byte, bool) { runtime.Goexit() }
+			}
 		})
-		_ = w.Post(func(w *Worker) { w.conns[0].receive(frame(ws.OpText, "x")) })
+		send(t, c, frame(ws.OpText, "x"))
 	})
-	f("epoll", func(t *testing.T, r *Reactor, epoll int) {
+	f("epoll", func(t *testing.T, r *Reactor, _ net.Conn, epoll int) {
 		breakEpoll(t, epoll)
 		_ = r.Workers()[0].Post(func(*Worker) {}) // have it look
 	})
+}
+
+// connectTo is a client of an echo on the worker of that index.
+func connectTo(t *testing.T, r *Reactor, index int) (*peer, *net.TCPConn) {
+	t.Helper()
+	for {
+		h := newPeer(echo)
+		c := connect(t, r, h)
+		if within(t, "Open", h.conn).Worker().Index() == index {
+			return h, c
+		}
+	}
+}
+
+// sockets is how many of a worker's sockets are open whose handlers know, or do
+// not know, that they are Closed.
+func sockets(t *testing.T, w *Worker, told bool) (n int) {
+	t.Helper()
+	on(t, w, func(w *Worker) {
+		for _, c := range w.conns {
+			if c.told == told {
+				n++
+			}
+		}
+	})
+	return n
 }
 
 // again waits for worker 0 to serve again, and has it serve.
@@ -196,15 +211,9 @@ func again(t *testing.T, r *Reactor) {
 	t.Helper()
 	on(t, r.Workers()[0], func(*Worker) {})
 	eventually(t, "Ready", func() bool { return r.Ready() == nil })
-	for on0 := false; !on0; {
-		h := newPeer(echo)
-		c := connect(t, r, h)
-		on0 = within(t, "Open", h.conn).Worker().Index() == 0
-		send(t, c, frame(ws.OpText, "again"))
-		expect(t, c, answer(ws.OpText, "again"))
-		c.Close()
-		within(t, "Closed", h.closed)
-	}
+	_, c := connectTo(t, r, 0)
+	send(t, c, frame(ws.OpText, "again"))
+	expect(t, c, answer(ws.OpText, "again"))
 }
 
 // echoUntil exchanges messages until it is to stop, and returns how many.

@@ -1,0 +1,124 @@
+package reactor
+
+import (
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// descriptors are the highest open one and how many there are.
+func descriptors(t *testing.T) (highest, count int) {
+	t.Helper()
+	entries, err := filepath.Glob("/proc/self/fd/*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		n, err := strconv.Atoi(filepath.Base(e))
+		if err != nil {
+			t.Fatal(err)
+		}
+		highest = max(highest, n)
+	}
+	return highest, len(entries)
+}
+
+// limitDescriptors lets no descriptor of number n or more be opened until the
+// test ends or the returned function is called.
+func limitDescriptors(t *testing.T, n int) (restore func()) {
+	t.Helper()
+	var before unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &before); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: uint64(n), Max: before.Max}); err != nil {
+		t.Fatal(err)
+	}
+	restore = func() {
+		if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &before); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Cleanup(restore)
+	return restore
+}
+
+// TestNewWithoutDescriptors starts a reactor with one descriptor too few, and one
+// more each time until it works: whatever the start failed at, all is undone.
+func TestNewWithoutDescriptors(t *testing.T) {
+	_, before := descriptors(t)
+	failures := 0
+	for more := range 50 {
+		highest, _ := descriptors(t)
+		restore := limitDescriptors(t, highest+1+more)
+		r, err := New(Config{Workers: 2, PoolSize: 1})
+		restore()
+		if err == nil {
+			if err := r.Shutdown(t.Context(), 1001, ""); err != nil {
+				t.Error(err)
+			}
+			break
+		}
+		failures++
+		eventually(t, "no descriptor is left", func() bool { _, n := descriptors(t); return n <= before })
+	}
+	if failures < 4 {
+		t.Errorf("the start failed %d times: the limit did not bite", failures)
+	}
+}
+
+// TestAdoptWithoutDescriptors: a connection that cannot be adopted is still the
+// caller's, and works.
+func TestAdoptWithoutDescriptors(t *testing.T) {
+	r := start(t, Config{Workers: 1})
+	server, client := pair(t)
+	defer client.Close()
+	defer server.Close()
+	highest, _ := descriptors(t)
+	taken := occupy(t, highest)
+	defer vacate(taken)
+	highest, _ = descriptors(t)
+	restore := limitDescriptors(t, highest+1)
+	err := r.Adopt(server, nil, newPeer(nil))
+	restore()
+	if err == nil {
+		t.Fatal("adopted without a descriptor")
+	}
+	if n := r.Connections(); n != 0 {
+		t.Errorf("%d connections are counted, want 0", n)
+	}
+	send(t, server, []byte("sorry"))
+	expect(t, client, []byte("sorry"))
+}
+
+// TestWorkerFailsWithBacklog: a client that has much waiting when its worker ends
+// is closed, and the worker forgets it.
+func TestWorkerFailsWithBacklog(t *testing.T) {
+	r := start(t, Config{Workers: 1, SendBuffer: 1 << 20})
+	h := newPeer(nil)
+	connect(t, r, h) // and never reads
+	conn := within(t, "Open", h.conn)
+	f := NewFrame(make([]byte, 10_000), true)
+	waits := 0
+	eventually(t, "a backlog", func() bool {
+		on(t, conn.Worker(), func(*Worker) {
+			conn.Send(f)
+			conn.flush()
+			waits = conn.pending
+		})
+		return waits > 100_000
+	})
+	began := time.Now()
+	_ = conn.Worker().Post(func(*Worker) { runtime.Goexit() })
+	if why := within(t, "Closed", h.closed); why != WorkerFailed {
+		t.Errorf("closed with %s", why)
+	}
+	eventually(t, "the connection is forgotten", func() bool { return r.Connections() == 0 })
+	if took := time.Since(began); took > r.config.CloseTimeout {
+		t.Errorf("it took %s", took)
+	}
+}
