@@ -49,6 +49,21 @@ func TestDecodeBudget(t *testing.T) {
 	f([]byte(`{"type":"event","event":"typing","dataType":"text","data":"x"}`), 1)
 }
 
+// TestReplyBudget: a load generator reads a message for its three strings.
+func TestReplyBudget(t *testing.T) {
+	frame := AppendMessage(nil, Message{From: "group", Group: "lobby", Type: Text, Data: []byte("x"), Position: "1790000000000-0"})
+	o := new(object)
+	var r Reply
+	got := testing.AllocsPerRun(100, func() {
+		if err := o.reply(frame, &r); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if got > 3 {
+		t.Errorf("%v allocations, want at most 3", got)
+	}
+}
+
 // TestEncodeBudget: with room in dst nothing is allocated.
 func TestEncodeBudget(t *testing.T) {
 	dst := make([]byte, 0, 4096)

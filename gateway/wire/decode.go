@@ -84,6 +84,7 @@ func jsonFault(err error) error {
 	return FaultJSON
 }
 
+// request is Decode on a parser of the caller's.
 func (o *object) request(frame []byte, r *Request) error {
 	*r = Request{}
 	var m members
@@ -121,6 +122,7 @@ func firstOf(errs ...error) error {
 	return nil
 }
 
+// readGroup copies the name: groups outlive the frames that name them.
 func (r *Request) readGroup(m *members) error {
 	if !isString(m.group) {
 		return FaultGroup
@@ -129,6 +131,8 @@ func (r *Request) readGroup(m *members) error {
 	return nil
 }
 
+// readEvent checks the name here and not, as with groups, where it is used: the
+// rule is the protocol's and has no setting.
 func (r *Request) readEvent(m *members) error {
 	if !isString(m.event) {
 		return FaultEvent
@@ -152,6 +156,8 @@ func (r *Request) readNoEcho(m *members) error {
 	return nil
 }
 
+// readSequence reads the one number that is required: without it the frame would
+// acknowledge nothing.
 func (r *Request) readSequence(m *members) error {
 	var ok bool
 	if r.SequenceID, ok = number(m.sequenceID); !ok {
@@ -179,6 +185,8 @@ func (o *object) payload(r *Request, m *members) error {
 	return r.readData(m.data)
 }
 
+// readData reads data by its type. Text and binary are unwrapped here, so that a
+// message is stored once as what it is and encoded for each kind of client.
 func (r *Request) readData(data []byte) (err error) {
 	switch {
 	case data == nil:

@@ -63,9 +63,10 @@ func TestDecode(t *testing.T) {
 	f(`{"type":"joinGroup","group":""}`, Request{Kind: JoinGroup}) // an ack's business, as all names of groups
 }
 
-// TestDecodeRefused: each thing that is no request, and the text that says why.
-func TestDecodeRefused(t *testing.T) {
-	f := func(frame string, want Fault) {
+// refused returns a check that a frame is refused for one reason, in words that
+// fit a close frame.
+func refused(t *testing.T) func(frame string, want Fault) {
+	return func(frame string, want Fault) {
 		t.Helper()
 		var r Request
 		err := Decode([]byte(frame), &r)
@@ -77,6 +78,11 @@ func TestDecodeRefused(t *testing.T) {
 			t.Errorf("%.200s: %d bytes do not fit a close frame: %s", frame, len(text), text)
 		}
 	}
+}
+
+// TestNotJSON: whatever is not exactly one JSON object in UTF-8.
+func TestNotJSON(t *testing.T) {
+	f := refused(t)
 	long := strings.Repeat("x", 5000)
 	for _, frame := range []string{
 		``, ` `, `null`, `1`, `"ping"`, `[]`, `[{"type":"ping"}]`, `hello`, `{`, `}`, `{}}`,
@@ -93,6 +99,16 @@ func TestDecodeRefused(t *testing.T) {
 	} {
 		f(frame, FaultJSON)
 	}
+	var r Request
+	if err := Decode([]byte(`{"type":"ping",}`), &r); err == nil || !strings.Contains(err.Error(), "from byte 15 on") {
+		t.Errorf("%v, want the place where it stops to be JSON", err)
+	}
+}
+
+// TestDecodeRefused: each thing that is JSON and no request.
+func TestDecodeRefused(t *testing.T) {
+	f := refused(t)
+	long := strings.Repeat("x", 5000)
 	f(`{"type":"ping","type":"ping"}`, FaultTwice)
 	f(`{"type":"sendToGroup","group":"g","data":1,"d\u0061ta":2}`, FaultTwice)
 	f(`{"type":"sendToGroup","group":"g","ackId":null,"ackId":2,"data":1}`, FaultTwice)

@@ -80,7 +80,8 @@ func AppendDisconnected(dst []byte, reason string) []byte {
 // Pong answers a ping. It is shared: not to be written to.
 var Pong = []byte(`{"type":"pong"}`)
 
-// appendData appends the members dataType and data.
+// appendData appends the members dataType and data. JSON is not checked again: it
+// was when it came in, and a check per delivery would cost more than the rest.
 func appendData(dst []byte, t DataType, data []byte) []byte {
 	switch t {
 	case Text:

@@ -1,7 +1,6 @@
 package wire
 
 import (
-	"encoding/base64"
 	"encoding/json"
 	"math"
 	"reflect"
@@ -138,14 +137,3 @@ func TestServerRoundTrip(t *testing.T) {
 	}
 }
 
-// TestLargeFrame: a frame beyond what the parsers keep is read like any other.
-func TestLargeFrame(t *testing.T) {
-	large := base64.StdEncoding.EncodeToString(make([]byte, largeFrame))
-	for range 3 {
-		frame := AppendRequest(nil, &Request{Kind: SendToGroup, Group: "g", Type: Text, Data: []byte(large)})
-		var r Request
-		if err := Decode(frame, &r); err != nil || string(r.Data) != large {
-			t.Fatalf("%d bytes, %v", len(r.Data), err)
-		}
-	}
-}

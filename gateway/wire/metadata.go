@@ -52,6 +52,8 @@ func validMetaKey(key []byte) bool {
 	return true
 }
 
+// validMetaValue allows control characters, as the protocol does; whoever makes
+// headers of them has to refuse or escape them.
 func validMetaValue(text []byte) bool {
 	if len(text) > maxMetaValue {
 		return false

@@ -34,6 +34,12 @@ var errReply = errors.New("wire: not a frame of the server: is the address that 
 func DecodeServer(frame []byte, r *Reply) error {
 	o := objects.Get().(*object)
 	defer o.release()
+	return o.reply(frame, r)
+}
+
+// reply is lenient where request is strict: a later gateway may say more, and a
+// client that stumbles over it would be of no use.
+func (o *object) reply(frame []byte, r *Reply) error {
 	*r = Reply{}
 	var m replyMembers
 	for o.open(frame, lax); o.next(); {
@@ -65,6 +71,7 @@ type replyMembers struct {
 	position, metadata                        []byte
 }
 
+// place is where the value of a member goes; nil for one that is not known.
 func (m *replyMembers) place(name []byte) *[]byte {
 	switch string(name) {
 	case "type":
@@ -107,6 +114,7 @@ func (m *replyMembers) placeMessage(name []byte) *[]byte {
 	return nil
 }
 
+// message reads the data by the rules of a request: they are the same both ways.
 func (m *replyMembers) message(r *Reply) error {
 	data := Request{Type: dataTypeOf(m.dataType)}
 	if data.Type == "" || data.readData(m.data) != nil {
@@ -120,6 +128,8 @@ func (m *replyMembers) message(r *Reply) error {
 	return nil
 }
 
+// ack reads an answer. What failed must say why, or a failure would look like a
+// success to whoever asks only for the error.
 func (o *object) ack(m *replyMembers, r *Reply) error {
 	id, ok := number(m.ackID)
 	if !ok {
@@ -143,6 +153,7 @@ func (o *object) ack(m *replyMembers, r *Reply) error {
 	return nil
 }
 
+// system reads a connection's first or last frame; other events stay Other.
 func (m *replyMembers) system(r *Reply) {
 	switch stringOf(m.event) {
 	case "connected":

@@ -30,6 +30,7 @@ func AppendRequest(dst []byte, r *Request) []byte {
 	return append(dst, '}')
 }
 
+// appendPayload appends what sendToGroup and event have in common.
 func appendPayload(dst []byte, r *Request) []byte {
 	dst = appendData(dst, r.Type, r.Data)
 	if r.Metadata != nil {

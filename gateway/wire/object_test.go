@@ -1,0 +1,94 @@
+package wire
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// TestObject: names without escapes, values as they stand, the end and what is
+// behind it.
+func TestObject(t *testing.T) {
+	f := func(frame, want string, good bool) {
+		t.Helper()
+		var o object
+		var got []string
+		for o.open([]byte(frame), lax); o.next(); {
+			got = append(got, string(o.name)+"="+string(o.value))
+		}
+		if s := strings.Join(got, "|"); s != want || (o.err == nil) != good {
+			t.Errorf("%s: got %s, %v; want %s, good %v", frame, s, o.err, want, good)
+		}
+		if o.next() {
+			t.Errorf("%s: a member after the end", frame)
+		}
+	}
+	f(`{}`, "", true)
+	f(` { "a" : 1 , "b\n" : [ {} ] } `, "a=1|b\n=[ {} ]", true)
+	f(`{"a":"x\"y","a":null}`, `a="x\"y"|a=null`, true)
+	f(`{"a":1}{`, "a=1", false)
+	f(`{"a":1,`, "a=1", false)
+	f(`{"a":1]`, "a=1", false)
+	f(`{"a"`, "", false)
+	f(`[1]`, "", false)
+	f(``, "", false)
+}
+
+// TestObjectIsReusable: a parser that failed in the middle reads the next frame as
+// if nothing had been.
+func TestObjectIsReusable(t *testing.T) {
+	o := new(object)
+	good := textFrame(8)
+	for _, bad := range []string{`{"type":[[[`, `{"a":1}x`, `[`, `{"\ud800":1}`, strings.Repeat(`{"a":`, 50)} {
+		var r Request
+		if err := o.request([]byte(bad), &r); err == nil {
+			t.Errorf("%s was read", bad)
+		}
+		if err := o.request(good, &r); err != nil || string(r.Data) != "xxxxxxxx" {
+			t.Errorf("after %s: %q, %v", bad, r.Data, err)
+		}
+	}
+}
+
+// TestRelease: a parser that waits for its next frame does not keep a large one
+// alive, and one that read a small frame keeps what makes it cheap.
+func TestRelease(t *testing.T) {
+	f := func(size int, kept bool) {
+		t.Helper()
+		o, frame := new(object), textFrame(size)
+		var r Request
+		if err := o.request(frame, &r); err != nil {
+			t.Fatal(err)
+		}
+		o.release()
+		if (o.frame != nil) != kept || (o.value != nil) != kept || (o.source.Cap() > 0) != kept {
+			t.Errorf("%d bytes: kept %v, want %v", len(frame), !kept, kept)
+		}
+		if len(r.Data) != size || strings.Trim(string(r.Data), "x") != "" {
+			t.Errorf("%d bytes: the request did not outlive the parser", len(frame))
+		}
+	}
+	f(64, true)
+	f(largeFrame, false)
+}
+
+// TestConcurrent: workers decode at the same time, and the parsers they share are
+// never two workers' at once. The race detector is the judge.
+func TestConcurrent(t *testing.T) {
+	var workers sync.WaitGroup
+	for w := range 8 {
+		workers.Go(func() {
+			group := fmt.Sprintf("group-%d", w)
+			for i := range 500 {
+				text := strings.Repeat("y\n", i%50)
+				frame := AppendRequest(nil, &Request{Kind: SendToGroup, Group: group, AckID: uint64(i), HasAckID: true, Type: Text, Data: []byte(text)})
+				var r Request
+				if err := Decode(frame, &r); err != nil || r.Group != group || r.AckID != uint64(i) || string(r.Data) != text {
+					t.Errorf("worker %d, frame %d: %+v, %v", w, i, r, err)
+				}
+			}
+		})
+	}
+	workers.Wait()
+}
