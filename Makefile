@@ -1,0 +1,43 @@
+# What people type. The work is in scripts/, which CI calls in the same way.
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS := -s -w -X main.version=$(VERSION)
+# Static binaries that are the same wherever they were built.
+GOBUILD := CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)'
+
+ARGS     ?=
+FUZZTIME ?= 60s
+
+.DEFAULT_GOAL := help
+.PHONY: help build run test lint fuzz bench redis image clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+
+build: ## bin/gateway and bin/bench
+	$(GOBUILD) -o bin/gateway ./gateway
+	$(GOBUILD) -o bin/bench ./bench
+
+run: build ## serve on the memory broker; ARGS are the gateway's flags
+	bin/gateway --broker memory $(ARGS)
+
+test: ## everything; ARGS are the stages to run, all without
+	scripts/test.sh $(ARGS)
+
+lint: ## formatting, vet, staticcheck, sizes, shellcheck
+	scripts/lint.sh
+
+fuzz: ## each fuzz target for FUZZTIME (60s)
+	FUZZTIME=$(FUZZTIME) scripts/fuzz.sh
+
+bench: build ## the reference load through Redis; ARGS are the harness's flags
+	scripts/bench.sh $(ARGS)
+
+redis: ## install redis-server (Debian, as root); no service is started
+	scripts/install-redis.sh
+
+image: ## the container image tidegate:VERSION
+	docker build --build-arg VERSION=$(VERSION) --tag tidegate:$(VERSION) .
+
+clean: ## remove what was built, not what was downloaded
+	rm -rf bin bench-results
