@@ -83,6 +83,9 @@ func (b *Broker) report(err error) {
 		}
 		return
 	}
+	if was == errStarting && time.Since(b.began) < timeout {
+		return // the doorbell is still being connected
+	}
 	b.wrong.Store(&err)
 	if was == nil || was == errStarting {
 		b.config.Log.Error("Redis cannot be used; publishes are refused until it can, connections stay", "error", err)

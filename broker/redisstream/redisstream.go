@@ -46,6 +46,7 @@ var _ broker.Broker = (*Broker)(nil)
 type Broker struct {
 	// Static after New.
 	config  Config
+	began   time.Time
 	node    string // this node's name in Redis, new at each start
 	client  *redis.Client
 	counts  counts
@@ -75,7 +76,7 @@ func New(config Config) (*Broker, error) {
 		return nil, err
 	}
 	quiet.Do(func() { redis.SetLogger(silence{}) })
-	b := &Broker{config: config, node: rand.Text(), client: redis.NewClient(options)}
+	b := &Broker{config: config, began: time.Now(), node: rand.Text(), client: redis.NewClient(options)}
 	b.ctx, b.stop = context.WithCancel(context.Background())
 	b.wrong.Store(&errStarting)
 	b.follows.init()
