@@ -1,0 +1,94 @@
+package memory
+
+import (
+	"log/slog"
+	"testing"
+
+	"github.com/VictoriaMetrics/metrics"
+	"github.com/tidegate/tidegate/broker"
+	"github.com/tidegate/tidegate/broker/brokertest"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func open(t testing.TB, l broker.Limits, r broker.Receiver) broker.Broker {
+	t.Helper()
+	b, err := New(Config{Limits: l, Receiver: r, Log: slog.New(slog.DiscardHandler), Metrics: metrics.NewSet()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func TestBroker(t *testing.T) {
+	brokertest.Run(t, brokertest.Suite{New: open})
+}
+
+// TestUnreadIsNotTrimmed: while nobody reads, a group takes as much as it keeps
+// and then refuses; what it took is delivered.
+func TestUnreadIsNotTrimmed(t *testing.T) {
+	gate, first := make(chan struct{}), make(chan struct{}, 1)
+	delivered := make(chan *broker.Message, 1000)
+	l := broker.Limits{Capacity: 100, GroupExpiry: 1 << 40, QueueMessages: 1000, QueueBytes: 1 << 20}
+	g := broker.Group{Hub: "chat", Name: "g"}
+	opened := make(chan struct{})
+	b := open(t, l, broker.Receiver{
+		Opened: func(broker.Group, broker.Position, error) { close(opened) },
+		Deliver: func(m *broker.Message) {
+			select {
+			case first <- struct{}{}:
+			default:
+			}
+			<-gate
+			delivered <- m
+		},
+	})
+	b.Subscribe(g)
+	<-opened
+	publish := func() error {
+		return b.Publish(&broker.Message{Group: g, Data: []byte("x")}, func(broker.Position, error) {})
+	}
+	if err := publish(); err != nil {
+		t.Fatal(err)
+	}
+	<-first // the reader waits in the receiver, with that one message
+	taken := 1
+	for publish() == nil {
+		taken++
+	}
+	if taken != 101 {
+		t.Errorf("%d messages were taken, want the one that is being delivered and 100 more", taken)
+	}
+	close(gate)
+	if err := b.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if len(delivered) != taken {
+		t.Errorf("%d of %d messages were delivered", len(delivered), taken)
+	}
+}
+
+func BenchmarkPublish(b *testing.B) {
+	const window = 5000
+	slots := make(chan struct{}, window)
+	opened := make(chan struct{})
+	br := open(b, broker.Limits{Capacity: 10_000, GroupExpiry: 1 << 40, QueueMessages: 1 << 20, QueueBytes: 1 << 30}, broker.Receiver{
+		Opened:  func(broker.Group, broker.Position, error) { close(opened) },
+		Deliver: func(*broker.Message) { <-slots },
+	})
+	defer br.Close()
+	g := broker.Group{Hub: "chat", Name: "g"}
+	br.Subscribe(g)
+	<-opened
+	data := make([]byte, 128)
+	done := func(broker.Position, error) {}
+	b.ReportAllocs()
+	for b.Loop() {
+		slots <- struct{}{}
+		if err := br.Publish(&broker.Message{Group: g, Data: data}, done); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "messages/s")
+}
