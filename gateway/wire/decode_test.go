@@ -100,7 +100,7 @@ func TestNotJSON(t *testing.T) {
 		f(frame, FaultJSON)
 	}
 	var r Request
-	if err := Decode([]byte(`{"type":"ping",}`), &r); err == nil || !strings.Contains(err.Error(), "from byte 15 on") {
+	if err := Decode([]byte(`{"type":"ping",}`), &r); err == nil || !strings.Contains(err.Error(), "from byte 14 on") {
 		t.Errorf("%v, want the place where it stops to be JSON", err)
 	}
 }

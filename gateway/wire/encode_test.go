@@ -136,4 +136,3 @@ func TestServerRoundTrip(t *testing.T) {
 		}
 	}
 }
-

@@ -22,6 +22,7 @@ type object struct {
 	err   error
 
 	frame  []byte
+	large  bool         // a large frame was read, perhaps before the metadata in it
 	source bytes.Buffer // jsontext parses a bytes.Buffer where it is, without a copy
 	json   jsontext.Decoder
 }
@@ -36,7 +37,7 @@ const largeFrame = 64 << 10
 
 // release gives o back. What it returned before stays valid: that is the caller's.
 func (o *object) release() {
-	if len(o.frame) >= largeFrame {
+	if o.large {
 		*o = object{}
 	}
 	objects.Put(o)
@@ -53,6 +54,7 @@ var (
 // open begins to read frame.
 func (o *object) open(frame []byte, options []jsontext.Options) {
 	o.frame, o.name, o.value, o.err = frame, nil, nil, nil
+	o.large = o.large || len(frame) >= largeFrame
 	o.source = *bytes.NewBuffer(frame)
 	o.json.Reset(&o.source, options...)
 	// The kind is looked at before the token is read: to read a whole string only

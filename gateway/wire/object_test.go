@@ -54,23 +54,27 @@ func TestObjectIsReusable(t *testing.T) {
 // TestRelease: a parser that waits for its next frame does not keep a large one
 // alive, and one that read a small frame keeps what makes it cheap.
 func TestRelease(t *testing.T) {
-	f := func(size int, kept bool) {
+	f := func(size int, metadata string, kept bool) {
 		t.Helper()
-		o, frame := new(object), textFrame(size)
+		data := []byte(strings.Repeat("x", size))
+		frame := AppendRequest(nil, &Request{Kind: SendToGroup, Group: "g", Type: Text, Data: data, Metadata: []byte(metadata)})
+		o := new(object)
 		var r Request
 		if err := o.request(frame, &r); err != nil {
 			t.Fatal(err)
 		}
 		o.release()
-		if (o.frame != nil) != kept || (o.value != nil) != kept || (o.source.Cap() > 0) != kept {
+		if (o.frame != nil) != kept || (o.source.Cap() > 0) != kept {
 			t.Errorf("%d bytes: kept %v, want %v", len(frame), !kept, kept)
 		}
 		if len(r.Data) != size || strings.Trim(string(r.Data), "x") != "" {
 			t.Errorf("%d bytes: the request did not outlive the parser", len(frame))
 		}
 	}
-	f(64, true)
-	f(largeFrame, false)
+	f(64, `{}`, true)
+	f(64, `{"k":"v"}`, true)
+	f(largeFrame, `{}`, false)
+	f(largeFrame, `{"k":"v"}`, false)
 }
 
 // TestConcurrent: workers decode at the same time, and the parsers they share are
