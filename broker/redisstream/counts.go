@@ -12,7 +12,7 @@ type counts struct {
 	full, unavailable, unknown, closed                    *metrics.Counter
 	fetched, fetchBatches, fetchErrors                    *metrics.Counter
 	rings, sweepFound, gaps                               *metrics.Counter
-	skippedNoData, skippedBadJSON                         *metrics.Counter
+	skippedNoData, skippedBadData                         *metrics.Counter
 	resyncDoorbell, resyncFetch, resyncProbe, resyncFlush *metrics.Counter
 	lagMilliseconds                                       atomic.Int64 // of the last message that was read
 }
@@ -32,7 +32,7 @@ func (c *counts) init(set *metrics.Set, b *Broker) {
 		`tidegate_broker_sweep_found_total`:                          &c.sweepFound,
 		`tidegate_broker_gaps_total`:                                 &c.gaps,
 		`tidegate_broker_skipped_total{reason="no_data"}`:            &c.skippedNoData,
-		`tidegate_broker_skipped_total{reason="bad_data"}`:           &c.skippedBadJSON,
+		`tidegate_broker_skipped_total{reason="bad_data"}`:           &c.skippedBadData,
 		`tidegate_broker_resyncs_total{cause="doorbell"}`:            &c.resyncDoorbell,
 		`tidegate_broker_resyncs_total{cause="fetch"}`:               &c.resyncFetch,
 		`tidegate_broker_resyncs_total{cause="probe"}`:               &c.resyncProbe,

@@ -83,7 +83,7 @@ func (b *Broker) skip(g broker.Group, id, reason, problem string) {
 	if reason == "no_data" {
 		b.counts.skippedNoData.Inc()
 	} else {
-		b.counts.skippedBadJSON.Inc()
+		b.counts.skippedBadData.Inc()
 	}
 	b.config.Log.Warn("an entry of a stream was skipped", "key", b.key(g), "id", id, "problem", problem)
 }

@@ -1,0 +1,371 @@
+package redisstream
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/tidegate/tidegate/broker"
+	"github.com/tidegate/tidegate/broker/brokertest"
+)
+
+const patience = 20 * time.Second
+
+var lobby = broker.Group{Hub: "chat", Name: "lobby"}
+
+func limits() broker.Limits {
+	return broker.Limits{
+		Capacity: 100_000, GroupExpiry: time.Hour,
+		QueueMessages: 10_000, QueueBytes: 64 << 20, WriteTimeout: time.Second,
+	}
+}
+
+// reader is a receiver that keeps what it gets.
+type reader struct {
+	mu     sync.Mutex
+	got    []*broker.Message
+	gaps   []broker.Position
+	opened chan error
+	gate   chan struct{} // Deliver waits for it, if it is there
+}
+
+func newReader() *reader { return &reader{opened: make(chan error, 10)} }
+
+func (r *reader) receiver() broker.Receiver {
+	return broker.Receiver{
+		Opened: func(_ broker.Group, _ broker.Position, err error) { r.opened <- err },
+		Deliver: func(m *broker.Message) {
+			if r.gate != nil {
+				<-r.gate
+			}
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			r.got = append(r.got, m)
+		},
+		Gap: func(_ broker.Group, at broker.Position) {
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			r.gaps = append(r.gaps, at)
+		},
+	}
+}
+
+// texts is what came so far.
+func (r *reader) texts() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	all := make([]string, len(r.got))
+	for i, m := range r.got {
+		all[i] = string(m.Data)
+	}
+	return all
+}
+
+func (r *reader) lost() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.gaps)
+}
+
+// subscribed opens a broker that follows the lobby.
+func subscribed(t *testing.T, url string, l broker.Limits, r *reader) *Broker {
+	t.Helper()
+	b := open(t, url, l, r.receiver())
+	t.Cleanup(func() { _ = b.Close() })
+	b.Subscribe(lobby)
+	if err := <-r.opened; err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// publish publishes text and waits for what became of it.
+func publish(t testing.TB, b *Broker, text string) error {
+	t.Helper()
+	done := make(chan error, 1)
+	m := &broker.Message{Group: lobby, Type: broker.Text, Data: []byte(text)}
+	if err := b.Publish(m, func(_ broker.Position, err error) { done <- err }); err != nil {
+		return err
+	}
+	select {
+	case err := <-done:
+		return err
+	case <-time.After(patience):
+		t.Fatal("a publish is not answered")
+	}
+	return nil
+}
+
+func eventually(t testing.TB, what string, ok func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); !ok(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("still not so: " + what)
+		}
+	}
+}
+
+// TestConnectionsCut cuts every connection to Redis, over and over, while messages
+// flow: whoever follows the group on either node gets each acked message once and
+// in order.
+func TestConnectionsCut(t *testing.T) {
+	redis := brokertest.StartRedis(t)
+	readers := []*reader{newReader(), newReader()}
+	one := subscribed(t, redis.URL(), limits(), readers[0])
+	subscribed(t, redis.URL(), limits(), readers[1])
+	stop, ended := make(chan struct{}), make(chan struct{})
+	var acked []int
+	go func() {
+		defer close(ended)
+		for i := 0; ; i++ {
+			select {
+			case <-stop:
+				return
+			default:
+				if publish(t, one, strconv.Itoa(i)) == nil {
+					acked = append(acked, i)
+				}
+			}
+		}
+	}()
+	for range 10 {
+		time.Sleep(50 * time.Millisecond) // messages flow
+		redis.CLI("CLIENT", "KILL", "TYPE", "pubsub")
+		redis.CLI("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+	}
+	close(stop)
+	<-ended
+	eventually(t, "a message passes again", func() bool { return publish(t, one, "-1") == nil })
+	for i, r := range readers {
+		eventually(t, "the last message came", func() bool {
+			all := r.texts()
+			return len(all) > 0 && all[len(all)-1] == "-1"
+		})
+		checkAcked(t, i, acked, r.texts())
+		if r.lost() != 0 {
+			t.Errorf("node %d tells of %d gaps", i, r.lost())
+		}
+	}
+}
+
+// checkAcked: everything acked is there, and all there is rises.
+func checkAcked(t *testing.T, node int, acked []int, got []string) {
+	t.Helper()
+	in, last := make(map[int]bool), -1
+	for _, text := range got {
+		i, err := strconv.Atoi(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if i >= 0 && i <= last {
+			t.Fatalf("node %d: %d came after %d", node, i, last)
+		}
+		in[i], last = true, max(last, i)
+	}
+	for _, i := range acked {
+		if !in[i] {
+			t.Fatalf("node %d: %d was acked and did not come", node, i)
+		}
+	}
+	t.Logf("node %d: %d acked, %d delivered", node, len(acked), len(got))
+}
+
+// TestAway: without Redis publishes fail within their time, a group is not opened,
+// the node says that it is not ready; with Redis back all is well by itself.
+func TestAway(t *testing.T) {
+	redis := brokertest.StartRedis(t)
+	r := newReader()
+	b := subscribed(t, redis.URL(), limits(), r)
+	eventually(t, "ready", func() bool { return b.Ready() == nil })
+	redis.Kill()
+	if err := publish(t, b, "lost"); !errors.Is(err, broker.ErrUnavailable) && !errors.Is(err, broker.ErrUnknown) {
+		t.Errorf("publish without Redis: %v", err)
+	}
+	eventually(t, "not ready", func() bool { return b.Ready() != nil })
+	b.Subscribe(broker.Group{Hub: "chat", Name: "other"})
+	if err := <-r.opened; !errors.Is(err, broker.ErrUnavailable) {
+		t.Errorf("subscribe without Redis: %v", err)
+	}
+	if _, err := b.Read(t.Context(), lobby, broker.Position{}, 1); !errors.Is(err, broker.ErrUnavailable) {
+		t.Errorf("read without Redis: %v", err)
+	}
+	redis.Restart()
+	eventually(t, "ready again", func() bool { return b.Ready() == nil })
+	if err := publish(t, b, "back"); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the message came", func() bool {
+		all := r.texts()
+		return len(all) == 1 && all[0] == "back"
+	})
+}
+
+// TestStoppedRedis: a Redis that stands still is as one that is away, and what was
+// acked is there when it goes on.
+func TestStoppedRedis(t *testing.T) {
+	redis := brokertest.StartRedis(t)
+	r := newReader()
+	b := subscribed(t, redis.URL(), limits(), r)
+	if err := publish(t, b, "before"); err != nil {
+		t.Fatal(err)
+	}
+	redis.Stop()
+	if err := publish(t, b, "meanwhile"); !errors.Is(err, broker.ErrUnknown) && !errors.Is(err, broker.ErrUnavailable) {
+		t.Errorf("publish to a Redis that stands still: %v", err)
+	}
+	eventually(t, "not ready", func() bool { return b.Ready() != nil })
+	redis.Continue()
+	eventually(t, "a message passes again", func() bool { return publish(t, b, "after") == nil })
+	eventually(t, "the messages came", func() bool {
+		all := r.texts()
+		return len(all) >= 2 && all[0] == "before" && all[len(all)-1] == "after"
+	})
+}
+
+// TestHistoryLost: when what was delivered last is no longer in the stream, that is
+// told, counted, and delivery goes on.
+func TestHistoryLost(t *testing.T) {
+	redis := brokertest.StartRedis(t)
+	r := newReader()
+	b := subscribed(t, redis.URL(), limits(), r)
+	if err := publish(t, b, "one"); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "it came", func() bool { return len(r.texts()) == 1 })
+	redis.CLI("FLUSHALL")
+	eventually(t, "the gap is told", func() bool { return r.lost() == 1 })
+	if err := publish(t, b, "two"); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the next came", func() bool { return len(r.texts()) == 2 })
+	if n := b.counts.gaps.Get(); n != 1 {
+		t.Errorf("%d gaps are counted", n)
+	}
+}
+
+// TestTrimmed: a node that is made to wait for longer than the capacity lasts says
+// so, once, and what it delivers afterwards is without a further hole.
+func TestTrimmed(t *testing.T) {
+	redis := brokertest.StartRedis(t, "--stream-node-max-entries", "10")
+	l := limits()
+	l.Capacity = 100
+	r := newReader()
+	r.gate = make(chan struct{})
+	b := subscribed(t, redis.URL(), l, r)
+	const sent = 2000
+	for i := range sent {
+		if err := publish(t, b, strconv.Itoa(i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	close(r.gate)
+	eventually(t, "the last came", func() bool {
+		all := r.texts()
+		return len(all) > 0 && all[len(all)-1] == fmt.Sprint(sent-1)
+	})
+	if r.lost() == 0 {
+		t.Error("messages were trimmed unread, and nobody was told")
+	}
+	holes, last := 0, -1
+	for _, text := range r.texts() {
+		i, _ := strconv.Atoi(text)
+		if i <= last {
+			t.Fatalf("%d came after %d", i, last)
+		}
+		if i != last+1 {
+			holes++
+		}
+		last = i
+	}
+	if holes > r.lost() {
+		t.Errorf("%d holes, and %d gaps were told", holes, r.lost())
+	}
+}
+
+// TestSweep: what the doorbell failed to tell of is found by the sweep, delivered
+// and counted.
+func TestSweep(t *testing.T) {
+	redis := brokertest.StartRedis(t)
+	r := newReader()
+	b := openSweeping(t, redis.URL(), time.Second, limits(), r.receiver())
+	defer b.Close()
+	b.Subscribe(lobby)
+	if err := <-r.opened; err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "ready", func() bool { return b.Ready() == nil })
+	// The doorbell is deaf to the group for as long as it does not know the key.
+	b.follows.mu.Lock()
+	fo := b.follows.byKey[b.key(lobby)]
+	delete(b.follows.byKey, fo.key)
+	b.follows.mu.Unlock()
+	rings := b.counts.rings.Get()
+	if err := publish(t, b, "unheard"); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the ring is over", func() bool { return b.counts.rings.Get() > rings })
+	b.follows.mu.Lock()
+	b.follows.byKey[fo.key] = fo
+	b.follows.mu.Unlock()
+	eventually(t, "the sweep found it", func() bool { return len(r.texts()) == 1 })
+	eventually(t, "it is counted", func() bool { return b.counts.sweepFound.Get() == 1 })
+}
+
+// TestForeignEntries: entries that somebody else adds are delivered if they are fit
+// to be, and passed over and counted if not.
+func TestForeignEntries(t *testing.T) {
+	redis := brokertest.StartRedis(t)
+	r := newReader()
+	b := subscribed(t, redis.URL(), limits(), r)
+	key := b.key(lobby)
+	redis.CLI("XADD", key, "*", "other", "x")
+	redis.CLI("XADD", key, "*", "data", "{broken")
+	redis.CLI("XADD", key, "*", "data", "x", "type", "video")
+	redis.CLI("XADD", key, "*", "data", "1", "meta", "{")
+	redis.CLI("XADD", key, "*", "data", `{"n":1}`, "colour", "red")
+	redis.CLI("XADD", key, "*", "data", "plain", "type", "text")
+	eventually(t, "both came", func() bool { return len(r.texts()) == 2 })
+	if all := r.texts(); all[0] != `{"n":1}` || all[1] != "plain" {
+		t.Errorf("got %v", all)
+	}
+	if n, bad := b.counts.skippedNoData.Get(), b.counts.skippedBadData.Get(); n != 1 || bad != 3 {
+		t.Errorf("%d without data and %d with bad data were counted, want 1 and 3", n, bad)
+	}
+	if r.lost() != 0 {
+		t.Error("a skipped entry was told as a gap")
+	}
+}
+
+// TestWrongType: a key that is no stream is its group's trouble and nobody else's.
+func TestWrongType(t *testing.T) {
+	redis := brokertest.StartRedis(t)
+	r := newReader()
+	b := subscribed(t, redis.URL(), limits(), r)
+	other := broker.Group{Hub: "chat", Name: "string"}
+	redis.CLI("SET", b.key(other), "x")
+	b.Subscribe(other)
+	if err := <-r.opened; !errors.Is(err, broker.ErrUnavailable) {
+		t.Errorf("a string was opened as a stream: %v", err)
+	}
+	if err := publish(t, b, "hello"); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the message came", func() bool { return len(r.texts()) == 1 })
+}
+
+// TestACL: the rights that docs/operations.md asks for are enough.
+func TestACL(t *testing.T) {
+	redis := brokertest.StartRedis(t)
+	redis.CLI("ACL", "SETUSER", "tidegate", "on", ">secret", "~tg:*", "&tg/*",
+		"+@stream", "+@connection", "+set", "+expire", "+subscribe", "+unsubscribe")
+	r := newReader()
+	b := subscribed(t, "redis://tidegate:secret@"+redis.Addr()+"/0", limits(), r)
+	eventually(t, "ready", func() bool { return b.Ready() == nil })
+	if err := publish(t, b, "hello"); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the message came", func() bool { return len(r.texts()) == 1 })
+}
