@@ -26,6 +26,35 @@ func scheduled(t *testing.T, change func(p *Plan)) (*Loop, *Conn, io.Reader) {
 	return l, c, far
 }
 
+// testPoller returns a poller that is closed when the test ends.
+func testPoller(t *testing.T) *poller {
+	t.Helper()
+	p, err := newPoller()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.close)
+	return p
+}
+
+// next waits for a socket, however often the poller comes back without.
+func next(t *testing.T, p *poller) readiness {
+	t.Helper()
+	var found []readiness
+	poll(t, "a socket is ready", func() bool {
+		ready, err := p.wait(10 * time.Millisecond)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found = ready
+		return len(ready) > 0
+	})
+	if len(found) != 1 {
+		t.Fatalf("%d sockets are ready, want 1", len(found))
+	}
+	return found[0]
+}
+
 // at puts the loop and its course so far into the run.
 func (l *Loop) at(elapsed time.Duration) {
 	l.course.start = time.Now().Add(-elapsed)
@@ -34,8 +63,8 @@ func (l *Loop) at(elapsed time.Duration) {
 
 // A request is what the protocol says, with the payload that the turn calls for.
 func TestPublishRequest(t *testing.T) {
-	l, _, far := scheduled(t, func(p *Plan) { p.Rate = 1 })
-	l.at(1500 * time.Millisecond)
+	l, _, far := scheduled(t, func(p *Plan) { p.Rate = 0.1 })
+	l.at(15 * time.Second)
 	if pause := l.publish(); pause != maxPause || l.turn != 2 {
 		t.Fatalf("%d turns and a pause of %v, want turns 0 and 1 and the longest pause", l.turn, pause)
 	}
@@ -54,16 +83,16 @@ func TestPublishRequest(t *testing.T) {
 		if got.Type != "sendToGroup" || got.Group != "bench-1-0" || got.DataType != "text" || got.AckID != turn+2 || len(got.Data) != 64 {
 			t.Errorf("turn %d: %+v", turn, got)
 		}
-		want := Payload{Seq: turn, Due: time.Duration(turn) * time.Second}
+		want := Payload{Seq: turn, Due: time.Duration(turn) * 10 * time.Second}
 		if p, ok := findPayload([]byte(got.Data), 64); !ok || p != want {
 			t.Errorf("turn %d: %+v, want %+v", turn, p, want)
 		}
 	}
-	// Turn 0 left 1.5 s late and turn 1 half a second.
+	// Turn 0 left 15 s late and turn 1 five.
 	if m := l.window.Measured; m.Sent != 2 || m.OnSchedule != 0 || m.Intended != 2 || m.Owed != 2 {
 		t.Errorf("%+v", m)
 	}
-	if late := l.window.Lateness; late.TotalCount() != 2 || late.Max() < 1_490_000 {
+	if late := l.window.Lateness; late.TotalCount() != 2 || late.Max() < 14_900_000 {
 		t.Errorf("%d latenesses, the greatest %d µs", late.TotalCount(), late.Max())
 	}
 }
@@ -80,12 +109,27 @@ func TestPublishPace(t *testing.T) {
 	}
 	slow := func(p *Plan) { p.Rate = 1 }
 	f(0, slow, 1, maxPause, maxPause, false)
-	f(995*time.Millisecond, slow, 1, 0, 5*time.Millisecond, false) // the next is near
 	f(10*time.Second, slow, 11, maxPause, maxPause, false)
 	f(20*time.Second, func(p *Plan) { p.Rate = 1000 }, maxBurst, 0, 0, false) // behind: a burst, then reading
 	f(10*time.Second, func(p *Plan) { p.Rate, p.Duration = 1, 5*time.Second }, 0, maxPause, maxPause, true)
 	f(5500*time.Millisecond, func(p *Plan) { p.Rate, p.Duration = 1, 5*time.Second }, 5, maxPause, maxPause, true) // overtime
 	f(time.Second, func(p *Plan) { p.Rate = 0 }, 0, maxPause, maxPause, false)
+}
+
+// A loop does not sleep past its next turn.
+func TestPublishPause(t *testing.T) {
+	l, _, _ := scheduled(t, func(p *Plan) { p.Rate = 100 })
+	l.at(time.Second)
+	for range 100 {
+		pause := l.publish()
+		if next := l.pacer.Due(l.turn); l.now+pause > next && pause > 0 {
+			t.Fatalf("at %v a pause of %v, and turn %d is due at %v", l.now, pause, l.turn, next)
+		}
+		if pause > 0 {
+			return
+		}
+	}
+	t.Error("100 bursts and still behind a schedule of 100 a second")
 }
 
 // Turns that a loop did not get to are intended all the same.

@@ -109,7 +109,7 @@ func checkHTML(t *testing.T, name string) {
 	if n := strings.Count(page, "<svg"); n != 4 {
 		t.Errorf("%d plots, want 4", n)
 	}
-	if !strings.Contains(page, "FAILED: 1 delivery of an acked publish was lost") {
+	if !strings.Contains(page, "1 delivery of an acked publish was lost") || !strings.Contains(page, "FAILED") {
 		t.Error("the report does not tell the verdict")
 	}
 	fetched := regexp.MustCompile(`(?i)(src|href)\s*=\s*["']?[^#"'\s>]+|url\(|@import|<script|<link`)
@@ -134,7 +134,7 @@ func TestIdleCommand(t *testing.T) {
 	url, operator := s.serve(t)
 	file := filepath.Join(t.TempDir(), "idle.json")
 	code, stdout, stderr := bench(t.Context(), "idle", "--url", url, "--operator", operator, "--connections", "50",
-		"--groups-per-connection", "3", "--duration", "2500ms", "--json", file)
+		"--groups-per-connection", "3", "--duration", "4s", "--json", file)
 	if code != exitDone {
 		t.Fatalf("exit code %d\n%s\n%s", code, stdout, stderr)
 	}

@@ -5,35 +5,6 @@ import (
 	"time"
 )
 
-// testPoller returns a poller that is closed when the test ends.
-func testPoller(t *testing.T) *poller {
-	t.Helper()
-	p, err := newPoller()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(p.close)
-	return p
-}
-
-// next waits for a socket, however often the poller comes back without.
-func next(t *testing.T, p *poller) readiness {
-	t.Helper()
-	var found []readiness
-	poll(t, "a socket is ready", func() bool {
-		ready, err := p.wait(10 * time.Millisecond)
-		if err != nil {
-			t.Fatal(err)
-		}
-		found = ready
-		return len(ready) > 0
-	})
-	if len(found) != 1 {
-		t.Fatalf("%d sockets are ready, want 1", len(found))
-	}
-	return found[0]
-}
-
 // Each thing that happens to a socket is told once.
 func TestPoller(t *testing.T) {
 	p := testPoller(t)

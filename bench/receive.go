@@ -75,7 +75,7 @@ func (l *Loop) handle(c *Conn, h ws.Header, payload []byte) error {
 			return fmt.Errorf("the server sent a message of more than %d bytes", len(l.buf))
 		}
 		c.message = append(c.message, payload...)
-		if true {
+		if h.Fin {
 			l.message(c, c.message)
 			c.message = nil
 		}

@@ -27,10 +27,13 @@ func descriptors(t *testing.T) (highest, count int) {
 	return highest, len(entries)
 }
 
-// limitDescriptors lets no descriptor of number n or more be opened until the
-// test ends or the returned function is called.
-func limitDescriptors(t *testing.T, n int) (restore func()) {
+// limitDescriptors lets no more than the given number of descriptors be opened
+// until the returned function is called.
+func limitDescriptors(t *testing.T, more int) (restore func()) {
 	t.Helper()
+	highest, _ := descriptors(t)
+	taken := occupy(t, highest)
+	n := taken[len(taken)-1] + 1 + more
 	var before unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &before); err != nil {
 		t.Fatal(err)
@@ -38,13 +41,12 @@ func limitDescriptors(t *testing.T, n int) (restore func()) {
 	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: uint64(n), Max: before.Max}); err != nil {
 		t.Fatal(err)
 	}
-	restore = func() {
+	return func() {
+		vacate(taken)
 		if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &before); err != nil {
 			t.Fatal(err)
 		}
 	}
-	t.Cleanup(restore)
-	return restore
 }
 
 // TestNewWithoutDescriptors starts a reactor with one descriptor too few, and one
@@ -53,8 +55,7 @@ func TestNewWithoutDescriptors(t *testing.T) {
 	_, before := descriptors(t)
 	failures := 0
 	for more := range 50 {
-		highest, _ := descriptors(t)
-		restore := limitDescriptors(t, highest+1+more)
+		restore := limitDescriptors(t, more)
 		r, err := New(Config{Workers: 2, PoolSize: 1})
 		restore()
 		if err == nil {
@@ -78,11 +79,7 @@ func TestAdoptWithoutDescriptors(t *testing.T) {
 	server, client := pair(t)
 	defer client.Close()
 	defer server.Close()
-	highest, _ := descriptors(t)
-	taken := occupy(t, highest)
-	defer vacate(taken)
-	highest, _ = descriptors(t)
-	restore := limitDescriptors(t, highest+1)
+	restore := limitDescriptors(t, 0)
 	err := r.Adopt(server, nil, newPeer(nil))
 	restore()
 	if err == nil {
