@@ -21,7 +21,6 @@ type Conn struct {
 	fd      int        // -1 once closed
 	in      []byte     // the start of a frame whose rest has not come yet
 	message []byte     // the fragments so far
-	op      ws.OpCode  // of the fragments
 	out     []byte     // what the socket did not take yet
 	seen    []Sequence // by slot: what each publisher of its group said
 	turns   uint64     // of the schedule that it had, used or not

@@ -144,7 +144,7 @@ func TestConnLeave(t *testing.T) {
 	c, far := socketPair(t)
 	c.leave()
 	c.leave()
-	f, err := ws.ReadFrame(far)
+	f, err := readFrame(far)
 	if err != nil || f.Header.OpCode != ws.OpClose {
 		t.Fatalf("%+v, %v: want a close frame", f.Header, err)
 	}

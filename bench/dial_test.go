@@ -33,7 +33,7 @@ func TestJoin(t *testing.T) {
 			t.Errorf("%q: %v, want %q", answer, err, want)
 		}
 		for i, name := range []string{"a", "b"} {
-			f, err := ws.ReadFrame(&asked)
+			f, err := readFrame(&asked)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -49,14 +49,8 @@ func openFleet(ctx context.Context, p Plan, opened func(n int)) (*Fleet, error) 
 	var dialers sync.WaitGroup
 	for range min(maxHandshakes, len(f.conns)) {
 		dialers.Go(func() {
-			for id := int(next.Add(1)) - 1; id < len(f.conns) && ctx.Err() == nil; id = int(next.Add(1)) - 1 {
-				c, err := dial(ctx, p, id)
-				if err != nil {
-					cancel(fmt.Errorf("connection %d of %d: %w", id+1, len(f.conns), err))
-					return
-				}
-				f.conns[id] = c
-				opened(int(done.Add(1)))
+			if err := f.dialAll(ctx, &next, func() { opened(int(done.Add(1))) }); err != nil {
+				cancel(err)
 			}
 		})
 	}
@@ -67,6 +61,18 @@ func openFleet(ctx context.Context, p Plan, opened func(n int)) (*Fleet, error) 
 		return nil, context.Cause(ctx)
 	}
 	return f, nil
+}
+
+// dialAll opens connections, each the next that nobody else has begun, until there
+// is none or ctx ends.
+func (f *Fleet) dialAll(ctx context.Context, next *atomic.Int64, opened func()) (err error) {
+	for id := int(next.Add(1)) - 1; id < len(f.conns) && ctx.Err() == nil; id = int(next.Add(1)) - 1 {
+		if f.conns[id], err = dial(ctx, f.plan, id); err != nil {
+			return fmt.Errorf("connection %d of %d: %w", id+1, len(f.conns), err)
+		}
+		opened()
+	}
+	return nil
 }
 
 // start puts the connections under loops and lets them run until the course is
@@ -221,15 +227,18 @@ func (f *Fleet) losses() (sum Losses) {
 			// otherwise the loss of a series' tail would go unseen.
 			first, _ := f.layout.Turn(c.group, slot, 0)
 			end := f.layout.Published(c.group, slot, f.conns[first].turns)
-			c.seen[slot].Missing(end, func(seq uint64) {
-				sender, turn := f.layout.Turn(c.group, slot, seq)
-				// A message that was refused, or that nobody answered for, was never
-				// promised to anyone.
-				if f.conns[sender].acks.Has(turn) {
-					sum.Lost++
-				}
-			})
+			c.seen[slot].Missing(end, func(seq uint64) { sum.Lost += f.promised(c.group, slot, seq) })
 		}
 	}
 	return sum
+}
+
+// promised is 1 if a message was acked. One that was refused, or that nobody
+// answered for, was never promised to anyone.
+func (f *Fleet) promised(group, slot int, seq uint64) uint64 {
+	sender, turn := f.layout.Turn(group, slot, seq)
+	if f.conns[sender].acks.Has(turn) {
+		return 1
+	}
+	return 0
 }

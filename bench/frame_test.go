@@ -54,7 +54,7 @@ func TestAppendFrame(t *testing.T) {
 		t.Helper()
 		payload := bytes.Repeat([]byte("abcdefg"), size/7+1)[:size]
 		b := appendFrame([]byte("before"), ws.OpText, payload)
-		got, err := ws.ReadFrame(bytes.NewReader(b[len("before"):]))
+		got, err := readFrame(bytes.NewReader(b[len("before"):]))
 		if err != nil || !got.Header.Masked || !got.Header.Fin || got.Header.OpCode != ws.OpText {
 			t.Fatalf("%d bytes: %+v, %v", size, got.Header, err)
 		}

@@ -69,7 +69,7 @@ func TestPublishRequest(t *testing.T) {
 		t.Fatalf("%d turns and a pause of %v, want turns 0 and 1 and the longest pause", l.turn, pause)
 	}
 	for turn := range uint64(2) {
-		f, err := ws.ReadFrame(far)
+		f, err := readFrame(far)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -160,7 +160,7 @@ func TestPublishPlain(t *testing.T) {
 	l, c, far := scheduled(t, func(p *Plan) { p.URL, p.Rate = "ws://h/{group}/", 1 })
 	l.at(0)
 	l.publish()
-	f, err := ws.ReadFrame(far)
+	f, err := readFrame(far)
 	if err != nil {
 		t.Fatal(err)
 	}

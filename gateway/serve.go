@@ -123,8 +123,10 @@ func (n *node) stop() error {
 	defer cancel()
 	n.log.Info("stopping", "connections", n.reactor.Connections())
 	err := n.public.Shutdown(ctx)
-	err = errors.Join(err, n.server.Goodbye(ctx, "the gateway is shutting down"))
-	err = errors.Join(err, n.reactor.Shutdown(ctx, serviceRestart, "the gateway is shutting down"))
+	err = errors.Join(err, n.server.Goodbye("the gateway is shutting down"))
+	if late := n.reactor.Shutdown(ctx, serviceRestart, "the gateway is shutting down"); late != nil {
+		n.log.Warn("not everything ended by itself", "error", late) // the fault of clients, most often
+	}
 	err = errors.Join(err, n.server.Close(), n.operator.Shutdown(ctx))
 	n.log.Info("stopped", "seconds", time.Since(began).Seconds())
 	return err

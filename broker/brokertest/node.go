@@ -15,12 +15,11 @@ type node struct {
 	t      testing.TB
 	broker broker.Broker
 
-	mu     sync.Mutex // guards what follows
-	got    map[broker.Group]chan *broker.Message
-	opens  map[broker.Group]chan broker.Position
-	holes  int
-	gate   chan struct{} // Deliver waits for it; nil: it does not
-	errors []error
+	mu    sync.Mutex // guards what follows
+	got   map[broker.Group]chan *broker.Message
+	opens map[broker.Group]chan broker.Position
+	holes int
+	gate  chan struct{} // Deliver waits for it; nil: it does not
 }
 
 // ack is what done was called with.

@@ -172,11 +172,16 @@ func (r *relay) sweep(ctx context.Context, ended chan<- struct{}) {
 		case <-ctx.Done():
 			return
 		case now := <-tick.C:
-			for _, t := range r.idle.take() {
-				if !r.retire(t, now.Add(-r.server.Linger)) {
-					r.idle.add(t)
-				}
-			}
+			r.retireIdle(now.Add(-r.server.Linger))
+		}
+	}
+}
+
+// retireIdle looks at every idle topic once.
+func (r *relay) retireIdle(limit time.Time) {
+	for _, t := range r.idle.take() {
+		if !r.retire(t, limit) {
+			r.idle.add(t)
 		}
 	}
 }

@@ -113,31 +113,12 @@ func New(c Config) (*Server, error) {
 // It never waits.
 func (s *Server) Ready() error { return s.relay.broker.Ready() }
 
-// Goodbye sends system/disconnected to every client that understands it, and
-// returns once each worker has queued it. The close frames are the reactor's,
-// at its shutdown.
-func (s *Server) Goodbye(ctx context.Context, message string) error {
-	done := make(chan error, len(s.Workers))
-	for i, w := range s.Workers {
-		go func() {
-			ran := make(chan struct{})
-			err := w.Post(func(*reactor.Worker) {
-				s.goodbye(s.hubs[i], message)
-				close(ran)
-			})
-			if err == nil {
-				select {
-				case <-ran:
-				case <-ctx.Done():
-					err = ctx.Err()
-				}
-			}
-			done <- err
-		}()
-	}
+// Goodbye has every worker send system/disconnected to the clients that understand
+// it. The close frames are the reactor's, whose shutdown is posted behind it.
+func (s *Server) Goodbye(message string) error {
 	var all error
-	for range s.Workers {
-		all = errors.Join(all, <-done)
+	for i, w := range s.Workers {
+		all = errors.Join(all, w.Post(func(*reactor.Worker) { s.goodbye(s.hubs[i], message) }))
 	}
 	return all
 }

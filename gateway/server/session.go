@@ -2,6 +2,7 @@ package server
 
 import (
 	"bytes"
+	"context"
 	"crypto/rand"
 	"log/slog"
 
@@ -178,8 +179,8 @@ func (s *session) text(appendTo func([]byte) []byte) {
 // none per message.
 func (s *session) log(event string, more ...any) {
 	l := s.server.Log
-	if !l.Enabled(nil, slog.LevelDebug) { //nolint:staticcheck // the handler does not read the context
-		return
+	if !l.Enabled(context.Background(), slog.LevelDebug) {
+		return // before the address is put into words
 	}
 	l.With("connection", s.id, "hub", s.hub, "user", s.identity.User, "address", s.conn.RemoteAddr().String()).Debug(event, more...)
 }
