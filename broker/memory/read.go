@@ -129,7 +129,7 @@ func (sh *shard) expire(expiry time.Duration) {
 	defer sh.mu.Unlock()
 	for g, s := range sh.streams {
 		s.mu.Lock()
-		if time.Since(s.spoken) > expiry && s.unread == len(s.entries) {
+		if s.silent(expiry) && s.unread == len(s.entries) {
 			s.entries, s.unread = nil, 0
 			if !s.open && !s.opening && !s.rung {
 				delete(sh.streams, g)

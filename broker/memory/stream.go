@@ -18,7 +18,7 @@ type stream struct {
 	unread  int        // index of the first that was not read
 	last    broker.Position
 	read    broker.Position // of the last one that was read
-	spoken  time.Time       // when something was last said
+	spoken  int64           // when something was last said, in Unix nanoseconds
 	opening bool            // a Subscribe waits for its answer
 	open    bool            // delivered to the receiver
 	rung    bool            // among the dirty streams
@@ -35,7 +35,7 @@ type entry struct {
 func (sh *shard) stream(g broker.Group, b *Broker) *stream {
 	s := sh.streams[g]
 	if s == nil {
-		s = &stream{group: g, spoken: time.Now()}
+		s = &stream{group: g, spoken: time.Now().UnixNano()}
 		// A stream that was forgotten and is made again must not repeat positions.
 		s.last = b.now()
 		s.read = s.last
@@ -61,7 +61,7 @@ func (s *stream) append(e entry, now broker.Position, capacity int) bool {
 		s.last.Seq++
 	}
 	e.message.Position = s.last
-	s.spoken = time.Now()
+	s.spoken = time.Now().UnixNano()
 	s.entries = append(s.entries, e)
 	s.trim(capacity)
 	return true
@@ -78,6 +78,11 @@ func (s *stream) trim(capacity int) {
 	clear(s.entries[n:])
 	s.entries = s.entries[:n]
 	s.unread -= surplus
+}
+
+// silent reports whether nobody has spoken for the expiry.
+func (s *stream) silent(expiry time.Duration) bool {
+	return time.Now().UnixNano()-s.spoken > int64(expiry)
 }
 
 // take appends up to limit unread entries to dst and counts them as read.
@@ -98,7 +103,7 @@ func (s *stream) take(dst []entry, limit int) []entry {
 func (s *stream) after(p broker.Position, limit int, expiry time.Duration) []*broker.Message {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if time.Since(s.spoken) > expiry {
+	if s.silent(expiry) {
 		return nil
 	}
 	from := sort.Search(len(s.entries), func(i int) bool { return p.Before(s.entries[i].message.Position) })

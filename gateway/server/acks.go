@@ -51,8 +51,8 @@ func (a *ackMemory) end(id uint64, success bool) {
 	if i := slices.Index(a.pending, id); i >= 0 {
 		a.pending = slices.Delete(a.pending, i, i+1)
 	}
-	if len(a.pending) == 0 && cap(a.pending) > 64 {
-		a.pending = nil
+	if len(a.pending) == 0 {
+		a.pending = nil // most clients ask seldom, and there are many of them
 	}
 	switch {
 	case !success:

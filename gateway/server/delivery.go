@@ -14,12 +14,13 @@ import (
 // every worker may run it at the same time.
 type delivery struct {
 	relay   *relay
+	topic   *topic
 	message *broker.Message
 	frames  [dialects]reactor.Frame // one per dialect that the group's members speak
 }
 
-func newDelivery(r *relay, m *broker.Message, spoken [dialects]bool) *delivery {
-	d := &delivery{relay: r, message: m}
+func newDelivery(r *relay, t *topic, m *broker.Message, spoken [dialects]bool) *delivery {
+	d := &delivery{relay: r, topic: t, message: m}
 	if spoken[jsonDialect] {
 		d.frames[jsonDialect] = reactor.BuildFrame(false, 160+len(m.Data)+len(m.Data)/3, d.envelope)
 	}
@@ -53,7 +54,7 @@ func (d *delivery) envelope(dst []byte) []byte {
 func (d *delivery) run(w *reactor.Worker) {
 	at, exclude := d.message.Position, d.message.Exclude
 	sent := 0
-	for _, m := range d.relay.server.hubs[w.Index()].Members(d.message.Group) {
+	for _, m := range d.relay.server.hubs[w.Index()].Members(d.topic) {
 		s := m.Member.session
 		if !m.Member.from.Before(at) || exclude != "" && s.id == exclude {
 			continue

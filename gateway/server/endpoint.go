@@ -33,11 +33,11 @@ func (s *Server) serveHub(w http.ResponseWriter, r *http.Request) {
 	if name == "" {
 		name = r.URL.Query().Get("hub")
 	}
-	hub := strings.ToLower(name)
 	if !s.checkUpgrade(w, r) {
 		return
 	}
-	if !s.hubNames[hub] {
+	hub := s.hubNames[strings.ToLower(name)]
+	if hub == "" {
 		s.reject(w, http.StatusNotFound, faultUnknownHub, "unknown hub: the hubs of this gateway are those of its setting hubs")
 		return
 	}
@@ -57,7 +57,7 @@ func (s *Server) serveHub(w http.ResponseWriter, r *http.Request) {
 	}
 	query := r.URL.Query()
 	if c.dialect == simpleDialect && query.Get("webpubsub_mode") == "sendToGroup" {
-		c.group, c.noEcho = query.Get("group"), query.Get("noEcho") == "true"
+		c.group, c.noEcho = strings.Clone(query.Get("group")), query.Get("noEcho") == "true"
 		if !s.checkSimple(w, c) {
 			return
 		}
@@ -75,7 +75,7 @@ func (s *Server) serveRoute(hub string) http.HandlerFunc {
 		if !ok {
 			return
 		}
-		c := &session{server: s, identity: identity, hub: hub, dialect: simpleDialect, group: r.PathValue("group")}
+		c := &session{server: s, identity: identity, hub: hub, dialect: simpleDialect, group: strings.Clone(r.PathValue("group"))}
 		if s.checkSimple(w, c) {
 			s.upgrade(w, r, c, "")
 		}

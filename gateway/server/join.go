@@ -12,7 +12,6 @@ import (
 
 // waiter is a join that waits for its group to be opened.
 type waiter struct {
-	topic      *topic
 	session    *session
 	membership *membership
 	joined     func(broker.Position, error)
@@ -27,43 +26,39 @@ type waiter struct {
 // member's own position keeps it from being delivered to this one.
 func (r *relay) join(s *session, g broker.Group, joined func(broker.Position, error)) {
 	m := s.membership(g.Name)
-	if m != nil && m.Member.from != notYet {
-		if joined != nil {
-			joined(m.Member.from, nil)
-		}
-		return
+	if m == nil || m.Member.from == notYet {
+		m = r.enter(g, s, m, joined)
 	}
-	if m == nil {
-		m = r.server.hubs[s.conn.Worker().Index()].Join(g, member{session: s, from: notYet})
-		s.memberships = append(s.memberships, m)
-	}
-	at, open := r.enter(g, waiter{session: s, membership: m, joined: joined})
-	if !open {
-		return
-	}
-	m.Member.from = at
-	if joined != nil {
-		joined(at, nil)
+	if from := m.Member.from; from != notYet && joined != nil {
+		joined(from, nil)
 	}
 }
 
-// enter counts a member in its topic, once, and says where the topic stands; if
-// it is not open, w waits for that. A topic that is not there is made.
-func (r *relay) enter(g broker.Group, w waiter) (at broker.Position, open bool) {
+// enter counts s in the group's topic, once, and makes it a member from where the
+// topic stands; if that is not open yet, joined is to be called later. A topic that
+// is not there is made. m is the membership that s has already, or nil.
+func (r *relay) enter(g broker.Group, s *session, m *membership, joined func(broker.Position, error)) *membership {
+	worker := s.conn.Worker().Index()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	t := r.topic(g)
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if s := w.session; w.membership.Member.topic != t {
-		w.membership.Member.topic = t
-		t.count(s.conn.Worker().Index(), s.dialect, 1)
+	if m == nil || m.Group.Name != t {
+		if m != nil { // of a topic that could not be opened, which its waiter has yet to say
+			r.server.hubs[worker].Leave(m)
+			s.forget(m)
+		}
+		m = r.server.hubs[worker].Join(t, member{session: s, from: notYet})
+		s.memberships = append(s.memberships, m)
+		t.count(worker, s.dialect, 1)
 	}
-	if !t.open {
-		w.topic = t
-		t.waiting = append(t.waiting, w)
+	if t.open {
+		m.Member.from = t.last
+	} else {
+		t.waiting = append(t.waiting, waiter{session: s, membership: m, joined: joined})
 	}
-	return t.last, t.open
+	return m
 }
 
 // topic is the topic of a group; a new one is subscribed to. Called with r.mu
@@ -71,7 +66,7 @@ func (r *relay) enter(g broker.Group, w waiter) (at broker.Position, open bool) 
 func (r *relay) topic(g broker.Group) *topic {
 	t := r.topics[g]
 	if t == nil {
-		t = &topic{group: g, members: make([]int, len(r.server.Workers))}
+		t = &topic{group: g, members: make([]int32, len(r.server.Workers))}
 		r.topics[g] = t
 		r.broker.Subscribe(g)
 	}
@@ -89,12 +84,12 @@ func (r *relay) pin(g broker.Group) {
 func (r *relay) leave(s *session, m *membership) {
 	worker := s.conn.Worker().Index()
 	r.server.hubs[worker].Leave(m)
-	t := m.Member.topic
+	t := m.Group.Name
 	t.mu.Lock()
 	t.count(worker, s.dialect, -1)
 	idle := t.total == 0 && !t.pinned
 	if idle {
-		t.idleSince = time.Now()
+		t.idleSince = time.Now().UnixNano()
 	}
 	t.mu.Unlock()
 	if idle {
@@ -139,21 +134,17 @@ func (r *relay) settle(g broker.Group, at broker.Position, err error) []waiter {
 // answer ends the wait, on the session's loop. A member that has left meanwhile
 // is answered all the same: its join was asked for before its leave.
 func (w waiter) answer(at broker.Position, err error) {
-	_ = w.session.conn.Worker().Post(func(*reactor.Worker) {
-		m := w.membership
-		switch {
-		case m.Member.topic != w.topic:
-			// Joined again since, by way of another topic: that one decides.
-		case err == nil:
-			m.Member.from = at
-		default:
-			w.session.server.hubs[w.session.conn.Worker().Index()].Leave(m)
-			w.session.forget(m)
+	_ = w.session.conn.Worker().Post(func(worker *reactor.Worker) {
+		if err == nil {
+			w.membership.Member.from = at
+		} else {
+			w.session.server.hubs[worker.Index()].Leave(w.membership)
+			w.session.forget(w.membership)
 		}
 		if w.joined != nil {
 			w.joined(at, err)
 		}
-		w.session.release(m)
+		w.session.release(w.membership)
 	})
 }
 
@@ -196,7 +187,7 @@ func (r *relay) retire(t *topic, limit time.Time) bool {
 	if t.total > 0 || r.topics[t.group] != t {
 		return true
 	}
-	if !t.open || t.idleSince.After(limit) {
+	if !t.open || t.idleSince > limit.UnixNano() {
 		return false
 	}
 	delete(r.topics, t.group)

@@ -12,12 +12,12 @@ import (
 // member is a session in a group: it gets what stands after from.
 type member struct {
 	session *session
-	topic   *topic // that counts it
 	from    broker.Position
 }
 
-// membership is a member's place in its group on its worker.
-type membership = hub.Membership[broker.Group, member]
+// membership is a member's place in its group on its worker. The group goes by
+// its topic, which is the same for as long as the group stays open.
+type membership = hub.Membership[*topic, member]
 
 // notYet is the position of a member whose group is still being opened: nothing
 // stands after it, so nothing is delivered before the join was answered.
@@ -84,7 +84,7 @@ func (s *session) leaveGroup(q *wire.Request) {
 // groups, so a list beats a map in memory and in time.
 func (s *session) membership(name string) *membership {
 	for _, m := range s.memberships {
-		if m.Group.Name.Name == name {
+		if m.Group.Name.group.Name == name {
 			return m
 		}
 	}

@@ -100,9 +100,7 @@ func (s *session) published(o outgoing, at broker.Position, err error) {
 // read goroutine; it waits while a worker's queue is full, which is the
 // back-pressure.
 func (r *relay) deliver(m *broker.Message) {
-	r.mu.RLock()
-	t := r.topics[m.Group]
-	r.mu.RUnlock()
+	t := r.lookup(m.Group)
 	if t == nil {
 		return
 	}
@@ -110,12 +108,19 @@ func (r *relay) deliver(m *broker.Message) {
 	if workers.empty() {
 		return
 	}
-	d := newDelivery(r, m, spoken)
+	d := newDelivery(r, t, m, spoken)
 	// The topic is not locked here: a worker that waits for the topic to join
 	// somebody would never make room in its queue.
 	for i := range workers.each {
 		_ = r.server.Workers[i].Post(d.run)
 	}
+}
+
+// lookup is the topic of a group that is open or being opened, or nil.
+func (r *relay) lookup(g broker.Group) *topic {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.topics[g]
 }
 
 // groups is how many groups are open on this node.

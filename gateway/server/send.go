@@ -31,7 +31,7 @@ type Outgoing struct {
 // it returns the position. Errors: ErrUnknownHub, ErrBadRequest, and those of
 // broker.Broker. May be called from any goroutine but a reactor's.
 func (s *Server) Send(ctx context.Context, o Outgoing) (broker.Position, error) {
-	if !s.hubNames[o.Hub] {
+	if s.hubNames[o.Hub] == "" {
 		return broker.Position{}, fmt.Errorf("%w: %q is not among the configured hubs", ErrUnknownHub, o.Hub)
 	}
 	if o.Group == "" {
@@ -76,7 +76,7 @@ func (s *Server) goodbye(h *members, message string) {
 		return wire.AppendDisconnected(dst, message)
 	})
 	for name := range s.hubNames {
-		for _, m := range h.Members(broker.Group{Hub: name, Name: everyone}) {
+		for _, m := range h.Members(s.relay.lookup(broker.Group{Hub: name, Name: everyone})) {
 			if m.Member.session.dialect == jsonDialect {
 				m.Member.session.conn.Send(frame)
 			}

@@ -15,6 +15,7 @@ import (
 	"log/slog"
 	"net"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/VictoriaMetrics/metrics"
@@ -65,33 +66,37 @@ type Limits struct {
 type Server struct {
 	// Static after New.
 	Config
-	hubNames map[string]bool
-	hubs     []*members // one per worker, each owned by its worker's loop
+	hubNames map[string]string // each name to itself, so that sessions share one string
+	hubs     []*members        // one per worker, each owned by its worker's loop
 	relay    *relay
 	counts   counters
 
 	handshakes chan struct{} // one token per handshake in flight
 	stop       context.CancelFunc
 	swept      chan struct{} // closed when the sweep of idle topics has ended
+	trimmed    chan struct{} // closed when trim has ended
+	upgraded   atomic.Uint64 // handshakes that were made
 }
 
 // members is the membership table of one worker.
-type members = hub.Hub[broker.Group, member]
+type members = hub.Hub[*topic, member]
 
 // New starts a server on a running reactor and opens the broker. The caller
 // mounts Routes on its public listener.
 func New(c Config) (*Server, error) {
 	s := &Server{
 		Config:     c,
-		hubNames:   make(map[string]bool, len(c.Hubs)),
+		hubNames:   make(map[string]string, len(c.Hubs)),
 		handshakes: make(chan struct{}, c.Limits.Handshakes),
 		swept:      make(chan struct{}),
+		trimmed:    make(chan struct{}),
 	}
 	for _, name := range c.Hubs {
-		s.hubNames[strings.ToLower(name)] = true
+		name = strings.ToLower(name)
+		s.hubNames[name] = name
 	}
 	for range c.Workers {
-		s.hubs = append(s.hubs, hub.New[broker.Group, member]())
+		s.hubs = append(s.hubs, hub.New[*topic, member]())
 	}
 	s.counts.init(c.Metrics)
 	s.relay = newRelay(s)
@@ -106,6 +111,7 @@ func New(c Config) (*Server, error) {
 	ctx, stop := context.WithCancel(context.Background())
 	s.stop = stop
 	go s.relay.sweep(ctx, s.swept)
+	go s.trim(ctx, s.trimmed)
 	return s, nil
 }
 
@@ -128,5 +134,6 @@ func (s *Server) Goodbye(message string) error {
 func (s *Server) Close() error {
 	s.stop()
 	<-s.swept
+	<-s.trimmed
 	return s.relay.broker.Close()
 }

@@ -3,7 +3,6 @@ package server
 import (
 	"math/bits"
 	"sync"
-	"time"
 
 	"github.com/tidegate/tidegate/broker"
 )
@@ -17,11 +16,11 @@ type topic struct {
 	mu        sync.Mutex // guards what follows; under it no Post and no call of the broker
 	open      bool
 	last      broker.Position // of the last message that was handed to the workers
-	members   []int           // per worker
-	spoken    [dialects]int   // members per dialect
-	total     int
-	waiting   []waiter  // for the group to be opened
-	idleSince time.Time // when the last member left
+	members   []int32         // per worker
+	spoken    [dialects]int32 // members per dialect
+	total     int32
+	waiting   []waiter // for the group to be opened
+	idleSince int64    // when the last member left, in Unix nanoseconds
 }
 
 // MaxWorkers is how many workers a topic can tell apart.
@@ -46,7 +45,7 @@ func (w *workerSet) each(yield func(int) bool) {
 }
 
 // count adds a member, or with -1 takes one away.
-func (t *topic) count(worker int, d dialect, n int) {
+func (t *topic) count(worker int, d dialect, n int32) {
 	t.members[worker] += n
 	t.spoken[d] += n
 	t.total += n

@@ -36,7 +36,7 @@ func TestWorkerSet(t *testing.T) {
 }
 
 func TestTopicAdvance(t *testing.T) {
-	tp := &topic{members: make([]int, 3)}
+	tp := &topic{members: make([]int32, 3)}
 	tp.count(1, simpleDialect, 1)
 	at := broker.Position{Ms: 5, Seq: 1}
 	if w, _ := tp.advance(at); !w.empty() || !tp.last.IsZero() {
