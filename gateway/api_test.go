@@ -17,8 +17,8 @@ import (
 func TestDataPlane(t *testing.T) {
 	g := start(t)
 	member, other := g.connect("chat"), g.connect("chat")
+	simple := g.simpleIn("/ws/chat/news/")
 	member.join("news")
-	simple := g.simple("/ws/chat/news/")
 	post := func(path, contentType, body string) (int, string) {
 		return g.do(http.MethodPost, g.operator, path, http.Header{"Content-Type": {contentType}}, body)
 	}

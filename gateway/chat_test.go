@@ -36,8 +36,8 @@ func TestChat(t *testing.T) {
 func TestDataTypes(t *testing.T) {
 	g := start(t)
 	a, b := g.connect("chat"), g.connect("chat")
+	s := g.simpleIn("/ws/chat/types/")
 	b.join("types")
-	s := g.simple("/ws/chat/types/")
 	f := func(dataType, data, plain string, op ws.OpCode) {
 		t.Helper()
 		a.send(`{"type":"sendToGroup","group":"types","dataType":%q,"data":%s}`, dataType, data)
@@ -115,7 +115,11 @@ func TestRequests(t *testing.T) {
 // its room works unchanged, the sender gets its own message too.
 func TestSimpleClients(t *testing.T) {
 	g := start(t)
-	a, b := g.simple("/ws/chat/lobby/"), g.simple("/ws/chat/lobby/")
+	a := g.simpleIn("/ws/chat/lobby/")
+	b := g.simpleIn("/ws/chat/lobby/")
+	if got := a.text(); got != "here" {
+		t.Errorf("got %q", got)
+	}
 	c := g.connect("chat")
 	c.join("lobby")
 	a.send("hello")

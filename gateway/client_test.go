@@ -92,6 +92,18 @@ func (g *gateway) simple(path string) *client {
 	return c
 }
 
+// simpleIn opens a simple client and returns when it is in its group: when its own
+// word has come back. Whoever is in the group before hears it too.
+func (g *gateway) simpleIn(path string) *client {
+	g.t.Helper()
+	c := g.simple(path)
+	c.send("here")
+	if got := c.text(); got != "here" {
+		g.t.Fatalf("got %q, want its own word", got)
+	}
+	return c
+}
+
 // read returns the next message.
 func (c *client) read() (string, ws.OpCode, error) {
 	if err := c.conn.SetReadDeadline(time.Now().Add(patience)); err != nil {

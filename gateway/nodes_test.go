@@ -60,8 +60,8 @@ func TestPlainXADD(t *testing.T) {
 	redis := brokertest.StartRedis(t)
 	g := start(t, "--broker", redis.URL())
 	c := g.connect("chat")
+	s := g.simpleIn("/ws/chat/lobby/")
 	c.join("lobby")
-	s := g.simple("/ws/chat/lobby/")
 	redis.CLI("XADD", "tg:chat:lobby", "MAXLEN", "~", "1000", "*", "note", "no data field, so it is skipped")
 	id := strings.TrimSpace(redis.CLI("XADD", "tg:chat:lobby", "MAXLEN", "~", "1000", "*", "data", `{"text":"hello"}`))
 	if m := c.message("lobby"); string(m.Data) != `{"text":"hello"}` || m.Position != id {
