@@ -193,3 +193,25 @@ func TestReliableProtocol(t *testing.T) {
 	c.send(`{"type":"sendToGroup","group":"g","data":1,"dataType":"json"}`)
 	c.message("g")
 }
+
+// TestJoinTwiceAtOnce: a second join that comes before the first was answered is
+// answered too, with the same position, and the messages come once.
+func TestJoinTwiceAtOnce(t *testing.T) {
+	g := start(t)
+	for i := range 50 {
+		c := g.connect("chat")
+		group := fmt.Sprintf("g%d", i)
+		c.send(`{"type":"joinGroup","group":%q,"ackId":1}`, group)
+		c.send(`{"type":"joinGroup","group":%q,"ackId":2}`, group)
+		c.send(`{"type":"sendToGroup","group":%q,"dataType":"json","data":1}`, group)
+		first, second := c.next(), c.next() // in either order
+		if first.AckID+second.AckID != 3 || !first.Success || !second.Success || first.Position != second.Position {
+			t.Fatalf("%+v, %+v", first, second)
+		}
+		c.message(group)
+		c.send(`{"type":"ping"}`)
+		if f := c.next(); f.Type != "pong" {
+			t.Fatalf("got %+v, want the pong: the message came twice", f)
+		}
+	}
+}

@@ -44,7 +44,8 @@ func (r *relay) enter(g broker.Group, s *session, m *membership, joined func(bro
 	t := r.topic(g)
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if m == nil || m.Group.Name != t {
+	known := m != nil && m.Group.Name == t
+	if !known {
 		if m != nil { // of a topic that could not be opened, which its waiter has yet to say
 			r.server.hubs[worker].Leave(m)
 			s.forget(m)
@@ -53,10 +54,18 @@ func (r *relay) enter(g broker.Group, s *session, m *membership, joined func(bro
 		s.memberships = append(s.memberships, m)
 		t.count(worker, s.dialect, 1)
 	}
-	if t.open {
-		m.Member.from = t.last
-	} else {
-		t.waiting = append(t.waiting, waiter{session: s, membership: m, joined: joined})
+	w, at := waiter{session: s, membership: m, joined: joined}, t.last
+	switch {
+	case !t.open:
+		t.waiting = append(t.waiting, w)
+	case known:
+		// The answer to its first join is on its way through the worker's queue, and
+		// this one goes the same way: whichever comes first decides the position.
+		if err := s.conn.Worker().TryPost(func(*reactor.Worker) { w.end(at, nil) }); err != nil && joined != nil {
+			joined(at, broker.ErrFull)
+		}
+	default:
+		m.Member.from = at
 	}
 	return m
 }
@@ -134,18 +143,23 @@ func (r *relay) settle(g broker.Group, at broker.Position, err error) []waiter {
 // answer ends the wait, on the session's loop. A member that has left meanwhile
 // is answered all the same: its join was asked for before its leave.
 func (w waiter) answer(at broker.Position, err error) {
-	_ = w.session.conn.Worker().Post(func(worker *reactor.Worker) {
-		if err == nil {
-			w.membership.Member.from = at
-		} else {
-			w.session.server.hubs[worker.Index()].Leave(w.membership)
-			w.session.forget(w.membership)
-		}
-		if w.joined != nil {
-			w.joined(at, err)
-		}
-		w.session.release(w.membership)
-	})
+	_ = w.session.conn.Worker().Post(func(*reactor.Worker) { w.end(at, err) })
+}
+
+// end is answer's second half, on the loop.
+func (w waiter) end(at broker.Position, err error) {
+	s, m := w.session, w.membership
+	switch {
+	case err != nil && m.Member.from == notYet:
+		s.server.hubs[s.conn.Worker().Index()].Leave(m)
+		s.forget(m)
+	case err == nil && m.Member.from == notYet:
+		m.Member.from = at
+	}
+	if w.joined != nil {
+		w.joined(m.Member.from, err)
+	}
+	s.release(m)
 }
 
 // forget takes a membership off the session's list.
