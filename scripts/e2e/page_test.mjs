@@ -2,11 +2,15 @@
 // payloads. Run by node --test.
 
 import assert from "node:assert/strict";
+import { webcrypto } from "node:crypto";
 import { test } from "node:test";
 import { earn } from "../../gateway/page/static/load.js";
 import { Meter, percentile } from "../../gateway/page/static/meter.js";
-import * as payload from "../../gateway/page/static/payload.js";
 import { ticks } from "../../gateway/page/static/plot.js";
+
+// Node.js 18 has what browsers call crypto, under another name.
+globalThis.crypto ??= webcrypto;
+const payload = await import("../../gateway/page/static/payload.js");
 
 test("percentile is the nearest rank", () => {
   const f = (sorted, q, want) => assert.equal(percentile(sorted, q), want);
