@@ -7,7 +7,8 @@ package config
 import "time"
 
 // Config is every setting of the gateway, checked by Validate. It is read once
-// at start and then never written.
+// at start and then never written, so any goroutine may read it. What a setting
+// does, its range and what happens at a limit stand in default.yaml, once.
 type Config struct {
 	Listen   string `koanf:"listen"`   // address of the public listener
 	Operator string `koanf:"operator"` // address of the operator listener
@@ -19,7 +20,7 @@ type Config struct {
 	Keys    []string `koanf:"keys"`    // access keys: the first signs, all verify
 	Origins []string `koanf:"origins"` // allowed browser origins; empty is the gateway's own host; "*" is any
 
-	Workers int  `koanf:"workers"`
+	Workers int  `koanf:"workers"` // event loops that share the connections
 	Pool    Pool `koanf:"pool"`
 
 	Broker      string        `koanf:"broker"`       // "memory" or a redis URL
@@ -40,6 +41,9 @@ type Route struct {
 	Hub  string `koanf:"hub"`
 }
 
+// String is the route as flags and variables have it: path=hub.
+func (r Route) String() string { return r.Path + "=" + r.Hub }
+
 // Pool is the bounded set of goroutines for what may block, one per worker.
 type Pool struct {
 	Size  int `koanf:"size"`  // goroutines per worker; 0 is min(32, CPUs+4)
@@ -48,9 +52,9 @@ type Pool struct {
 
 // Publish bounds what waits for the broker.
 type Publish struct {
-	QueueMessages int           `koanf:"queue_messages"`
-	QueueBytes    int           `koanf:"queue_bytes"`
-	Timeout       time.Duration `koanf:"timeout"`
+	QueueMessages int           `koanf:"queue_messages"` // messages
+	QueueBytes    int           `koanf:"queue_bytes"`    // and the sum of their sizes
+	Timeout       time.Duration `koanf:"timeout"`        // a message that is not in its stream after this has failed
 }
 
 // Redis is what concerns the Redis broker alone.
@@ -71,8 +75,8 @@ type Limits struct {
 	MessageFragments    int           `koanf:"message_fragments"`     // frames of one message
 	SendBufferBytes     int           `koanf:"send_buffer_bytes"`     // waiting for one slow reader; beyond it 1008
 	SocketBufferBytes   int           `koanf:"socket_buffer_bytes"`   // the kernel's send buffer per connection
-	GroupsPerConnection int           `koanf:"groups_per_connection"` //
-	GroupNameBytes      int           `koanf:"group_name_bytes"`      //
+	GroupsPerConnection int           `koanf:"groups_per_connection"` // joined at a time
+	GroupNameBytes      int           `koanf:"group_name_bytes"`      // of a group's name
 	WorkerQueue         int           `koanf:"worker_queue"`          // events that may wait for one worker
 }
 

@@ -4,14 +4,9 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
-	"maps"
 	"os"
-	"slices"
-	"strings"
 
-	"github.com/knadh/koanf/parsers/yaml"
 	"github.com/knadh/koanf/providers/confmap"
-	"github.com/knadh/koanf/providers/rawbytes"
 	"github.com/knadh/koanf/v2"
 )
 
@@ -26,7 +21,8 @@ type Sources struct {
 	Flags   map[string]string // setting -> value
 }
 
-// Loaded is the settings in force and where each came from.
+// Loaded is the settings in force and where each came from. It is immutable, so
+// any goroutine may read it.
 type Loaded struct {
 	Config  Config
 	source  map[string]string // setting -> words for people
@@ -36,44 +32,71 @@ type Loaded struct {
 // Alias is a setting that came from a variable of the former deployment.
 type Alias struct{ Key, Variable string }
 
-// Aliases are the settings whose value came from such a variable.
+// Aliases are the settings whose value in force came from such a variable, by the
+// variables' names: the program says in its log that it took them.
 func (l *Loaded) Aliases() []Alias { return l.aliases }
 
 // loading collects layers and what is wrong with them.
 type loading struct {
 	*Loaded
-	values map[string]any // setting -> value in its field's type
+	values map[string]any  // setting -> value in its field's type
+	wrong  map[string]bool // settings that some layer has a wrong value for
 	errs   []error
 }
 
 // Load reads all layers and checks everything. The error is all that is wrong, one
-// line each: the setting, its value, where it came from and what it may be. Load
-// reads the file, and nothing else from outside its argument.
+// line each: the setting, its value, where it came from and what it may be.
+// Secrets are hidden in it too. Load reads the file, and nothing else from outside
+// its argument.
 func Load(s Sources) (*Loaded, error) {
-	l := &loading{Loaded: &Loaded{source: make(map[string]string)}, values: make(map[string]any)}
-	l.yaml(defaults, "default")
-	file := s.File
-	if file == "" {
-		file = lookup(s.Environ, "TIDEGATE_CONFIG")
+	l := &loading{
+		Loaded: &Loaded{source: make(map[string]string)},
+		values: make(map[string]any),
+		wrong:  make(map[string]bool),
 	}
-	if file != "" {
-		if content, err := os.ReadFile(file); err != nil {
-			l.fail("the file of settings cannot be read: %w", err)
-		} else {
-			l.yaml(content, "file "+file)
-		}
-	}
+	l.yaml(defaults, "default", false)
+	l.file(s)
 	l.environment(s.Environ)
-	for _, key := range slices.Sorted(maps.Keys(s.Flags)) {
-		l.set(key, s.Flags[key], "flag")
+	for _, key := range sortedKeys(s.Flags) {
+		l.set(key, s.Flags[key], flagSource(key))
 	}
-	if len(l.errs) == 0 {
-		l.unmarshal()
-	}
+	l.unmarshal()
 	if len(l.errs) > 0 {
 		return nil, errors.Join(l.errs...)
 	}
+	l.aliases = l.tookAliases()
 	return l.Loaded, nil
+}
+
+// file adds the layer of the file, if one is named.
+func (l *loading) file(s Sources) {
+	name := s.File
+	if name == "" {
+		name = lookup(s.Environ, fileVariable)
+	}
+	if name == "" {
+		return
+	}
+	content, err := os.ReadFile(name)
+	if err != nil {
+		l.fail("the file of settings cannot be read: %w; --config or %s names it", err, fileVariable)
+		return
+	}
+	l.yaml(content, "file "+name, true)
+}
+
+// flagSource is how a flag is called: a few settings have one of their own, which
+// --set with their name is another spelling of. An unknown setting is not repeated:
+// its error has it already, quoted.
+func flagSource(key string) string {
+	switch key {
+	case "listen", "operator", "broker", "workers":
+		return "flag --" + key
+	}
+	if _, known := rules[key]; !known {
+		return "flag --set"
+	}
+	return "flag --set " + key
 }
 
 // fail notes an error.
@@ -81,94 +104,52 @@ func (l *loading) fail(format string, args ...any) {
 	l.errs = append(l.errs, fmt.Errorf(format, args...))
 }
 
-// yaml adds a layer from YAML.
-func (l *loading) yaml(content []byte, source string) {
-	k := koanf.New(".")
-	if err := k.Load(rawbytes.Provider(content), yaml.Parser()); err != nil {
-		l.fail("%s: %w", source, err)
-		return
-	}
-	all := k.All()
-	for _, key := range slices.Sorted(maps.Keys(all)) {
-		l.set(key, all[key], source)
-	}
-}
-
-// environment adds the layer of variables. A variable of our own beats one of the
-// former deployment.
-func (l *loading) environment(environ []string) {
-	for _, variable := range slices.Sorted(maps.Keys(aliases)) {
-		if value := lookup(environ, variable); value != "" {
-			key := aliases[variable]
-			l.aliases = append(l.aliases, Alias{Key: key, Variable: variable})
-			l.set(key, value, "environment "+variable+" (alias)")
-		}
-	}
-	known := make(map[string]string, len(rules))
-	for key := range rules {
-		known[variableOf(key)] = key
-	}
-	for _, entry := range environ {
-		variable, value, _ := strings.Cut(entry, "=")
-		if !strings.HasPrefix(variable, "TIDEGATE_") || variable == "TIDEGATE_CONFIG" {
-			continue
-		}
-		key, ok := known[variable]
-		if !ok {
-			l.fail("unknown variable %s; did you mean %s?", variable, nearest(variable, maps.Keys(known)))
-			continue
-		}
-		l.set(key, value, "environment "+variable)
-		l.aliases = slices.DeleteFunc(l.aliases, func(a Alias) bool { return a.Key == key })
-	}
-}
-
-// variableOf is the variable of a setting.
-func variableOf(key string) string {
-	return "TIDEGATE_" + strings.ToUpper(strings.ReplaceAll(key, ".", "_"))
-}
-
-// lookup is the value of a variable, or empty.
-func lookup(environ []string, name string) string {
-	for _, entry := range slices.Backward(environ) {
-		if n, value, ok := strings.Cut(entry, "="); ok && n == name {
-			return value
-		}
-	}
-	return ""
-}
-
-// set gives a setting the value of a layer.
+// set gives a setting the value of a layer. A wrong value is noted and leaves the
+// layer below in force, so that one mistake makes one error.
 func (l *loading) set(key string, raw any, source string) {
 	r, known := rules[key]
-	if !known {
-		l.fail("unknown setting %s (%s); did you mean %s?", key, source, nearest(key, maps.Keys(rules)))
+	switch {
+	case !known && isSection(key):
+		l.section(key, raw, source)
+		return
+	case !known:
+		l.fail("unknown setting %s (%s): did you mean %s? gateway config lists all", quoted(key), source, nearest(key))
 		return
 	}
 	value, ok := r.parse(raw)
 	if !ok {
-		l.fail("setting %s: %s (%s): want %s", key, shown(key, raw), source, r.want)
+		l.wrong[key] = true
+		l.errs = append(l.errs, fault{key: key, value: r.raw(raw), want: "want " + r.want}.from(source))
 		return
 	}
 	l.values[key], l.source[key] = value, source
 }
 
-// unmarshal fills the Config and checks what concerns several settings.
+// section takes a section where a setting should stand. An empty one is what a
+// file has whose settings are all commented out, and is fine.
+func (l *loading) section(key string, raw any, source string) {
+	if settings, ok := raw.(map[string]any); raw == nil || ok && len(settings) == 0 {
+		return
+	}
+	l.fail("setting %s (%s): it is a section and has no value of its own: did you mean %s?", key, source, nearest(key+"."))
+}
+
+// unmarshal fills the Config and checks what concerns several settings. What
+// concerns one that is wrong by itself is left out: it would be a second error of
+// the same mistake.
 func (l *loading) unmarshal() {
 	k := koanf.New(".")
 	if err := k.Load(confmap.Provider(l.values, "."), nil); err != nil {
-		l.fail("config: %w", err)
+		l.fail("the settings cannot be joined: %w", err)
 		return
 	}
 	if err := k.Unmarshal("", &l.Config); err != nil {
-		l.fail("config: %w", err)
+		l.fail("the settings cannot be joined: %w", err)
 		return
 	}
-	for i, hub := range l.Config.Hubs {
-		l.Config.Hubs[i] = strings.ToLower(hub)
+	for _, f := range l.Config.relations() {
+		if !l.wrong[f.key] && !l.wrong[f.other] {
+			l.errs = append(l.errs, f.from(l.source[f.key]))
+		}
 	}
-	for i, r := range l.Config.Routes {
-		l.Config.Routes[i].Hub = strings.ToLower(r.Hub)
-	}
-	l.errs = append(l.errs, l.Config.Validate()...)
 }

@@ -1,24 +1,33 @@
 package config
 
 import (
-	"iter"
 	"strings"
 
 	"github.com/agnivade/levenshtein"
 )
 
-// nearest is the known name that was most likely meant.
-func nearest(name string, known iter.Seq[string]) string {
+// nearest is the setting that was most likely meant by a name, be it of a setting
+// or of a variable without its prefix.
+func nearest(name string) string {
+	const longest = 64 // no setting's name is longer, and the comparison is quadratic
+	name = flat(name[:min(len(name), longest)])
 	best, distance := "", -1
-	for k := range known {
-		d := levenshtein.ComputeDistance(strings.ToLower(name), strings.ToLower(k))
-		// A setting's last part without its section is a frequent mistake.
-		if _, last, ok := strings.Cut(k, "."); ok && last == name {
+	for _, key := range sortedKeys(rules) {
+		candidate := flat(key)
+		d := levenshtein.ComputeDistance(name, candidate)
+		// A setting without its section, and a section without a setting, are
+		// frequent mistakes, and more letters away than others.
+		if strings.HasSuffix(candidate, "_"+name) || strings.HasSuffix(name, "_") && strings.HasPrefix(candidate, name) {
 			d = 0
 		}
-		if distance < 0 || d < distance || d == distance && k < best {
-			best, distance = k, d
+		if distance < 0 || d < distance {
+			best, distance = key, d
 		}
 	}
 	return best
+}
+
+// flat is a name without the differences between settings and variables.
+func flat(name string) string {
+	return strings.ToLower(strings.ReplaceAll(name, ".", "_"))
 }

@@ -1,10 +1,11 @@
 package config
 
 import (
-	"net"
-	"net/url"
+	"cmp"
+	"fmt"
+	"maps"
 	"regexp"
-	"strconv"
+	"slices"
 	"strings"
 	"time"
 )
@@ -15,17 +16,17 @@ var rules = map[string]rule{
 	"listen":   text("an address such as 127.0.0.1:8000 or :8000; port 0 takes a free port", validAddress),
 	"operator": text("an address such as 127.0.0.1:9000; port 0 takes a free port", validAddress),
 	"demo":     boolean(),
-	"echo":     text(`a path such as /echo that no other route has, or ""`, func(s string) bool { return s == "" || validPath(s) }),
-	"hubs":     list("at least one name of letters, digits and _`,.[] that begins with a letter", 1, validHub),
+	"echo":     text(`a path such as /echo that is not the gateway's own, or "" for none`, func(s string) bool { return s == "" || validPath(s) }),
+	"hubs":     lowerList("at least one name of 1 to 128 letters, digits and _`,.[] that begins with a letter", 1, validHub),
 	"routes":   routeList(),
-	"keys":     list("keys of at least 16 bytes each, such as those of: openssl rand -hex 32", 0, func(s string) bool { return len(s) >= 16 }),
-	"origins":  list(`origins such as https://example.com or http://localhost:3000, or "*"`, 0, validOrigin),
+	"keys":     secret(list("keys of at least 16 bytes each, in quotes if all are digits, such as those of: openssl rand -hex 32", 0, func(s string) bool { return len(s) >= 16 })),
+	"origins":  list(`origins such as https://example.com or http://localhost:3000, without a path, or "*" for any`, 0, validOrigin),
 
 	"workers":    integer(1, 256),
 	"pool.size":  integer(0, 4096),
 	"pool.queue": integer(1, 1_000_000),
 
-	"broker":                 text("memory, or a URL such as redis://127.0.0.1:6379/0 or rediss://user:password@host:6379/0", validBroker),
+	"broker":                 brokerURL(),
 	"capacity":               integer(1, 1_000_000),
 	"group_expiry":           duration(time.Second, 10*365*24*time.Hour),
 	"publish.queue_messages": integer(1, 10_000_000),
@@ -55,77 +56,42 @@ var rules = map[string]rule{
 	"shutdown.timeout":   duration(0, time.Hour),
 }
 
-// aliases are the variables of a Django Channels deployment.
-var aliases = map[string]string{
-	"UVICORN_WORKERS":            "workers",
-	"CHANNEL_LAYER_CAPACITY":     "capacity",
-	"CHANNEL_LAYER_GROUP_EXPIRY": "group_expiry",
-	"REDIS_URL":                  "broker",
-}
-
-func validAddress(s string) bool {
-	_, port, err := net.SplitHostPort(s)
-	if err != nil {
-		return false
-	}
-	n, err := strconv.ParseUint(port, 10, 16)
-	return err == nil && n <= 65535
-}
-
-var hubName = regexp.MustCompile("^[a-zA-Z][a-zA-Z0-9_`,.\\[\\]]{0,127}$")
-
-func validHub(s string) bool { return hubName.MatchString(s) }
-
-// fixedPaths are the gateway's own; no route may hide them.
-var fixedPaths = []string{"/client/", "/healthz", "/readyz", "/api/", "/metrics", "/debug/"}
-
-var segment = regexp.MustCompile(`^[A-Za-z0-9._~-]+$`)
-
-// validPath is a path of plain segments that hides nothing of ours.
-func validPath(s string) bool {
-	path, ok := strings.CutPrefix(s, "/")
-	path = strings.TrimSuffix(path, "/")
-	if !ok || path == "" {
-		return false
-	}
-	for _, fixed := range fixedPaths {
-		if strings.HasPrefix(s+"/", strings.TrimSuffix(fixed, "/")+"/") {
-			return false
+// isSection reports whether settings stand below a key.
+func isSection(key string) bool {
+	for known := range rules {
+		if strings.HasPrefix(known, key+".") {
+			return true
 		}
-	}
-	for part := range strings.SplitSeq(path, "/") {
-		if part != "{group}" && !segment.MatchString(part) {
-			return false
-		}
-	}
-	return true
-}
-
-// validRoute is a path with {group} in it once, but not as its first segment:
-// such a route would hide every other path.
-func validRoute(s string) bool {
-	return validPath(s) && strings.Count(s, "/{group}") == 1 && !strings.HasPrefix(s, "/{group}")
-}
-
-func validOrigin(s string) bool {
-	if s == "*" {
-		return true
-	}
-	u, err := url.Parse(s)
-	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && u.Path == "" && u.RawQuery == "" && u.User == nil
-}
-
-func validBroker(s string) bool {
-	if s == "memory" {
-		return true
-	}
-	u, err := url.Parse(s)
-	if err != nil {
-		return false
-	}
-	switch u.Scheme {
-	case "redis", "rediss", "redis-sentinel", "redis-cluster":
-		return u.Host != ""
 	}
 	return false
 }
+
+// sortedKeys is the keys of a map in order, so that what is printed does not change
+// from run to run.
+func sortedKeys[K cmp.Ordered, V any](m map[K]V) []K { return slices.Sorted(maps.Keys(m)) }
+
+// secret is a list that nobody may see.
+func secret(r rule) rule {
+	r.hide = func(any) string { return "(hidden)" }
+	r.show = func(value any) string {
+		if items, ok := value.([]string); ok && len(items) > 0 {
+			return fmt.Sprintf("(%d hidden)", len(items))
+		}
+		return "[]"
+	}
+	return r
+}
+
+// brokerURL is memory or a URL, whose password nobody may see.
+func brokerURL() rule {
+	r := text("memory, or a URL such as redis://127.0.0.1:6379/0 or rediss://user:password@host:6379/0, with special characters in the password percent-encoded", validBroker)
+	r.show, r.hide = hidePassword, hidePassword
+	return r
+}
+
+// hubName is what Azure Web PubSub, whose clients may connect here, allows.
+var hubName = regexp.MustCompile("^[a-zA-Z][a-zA-Z0-9_`,.\\[\\]]{0,127}$")
+
+// validHub takes upper case too: clients write hubs in any case, and so may the
+// operator.
+func validHub(s string) bool { return hubName.MatchString(s) }

@@ -2,52 +2,82 @@ package config
 
 import (
 	"fmt"
-	"net"
-	"net/netip"
 	"slices"
 )
 
-// Validate checks what concerns several settings at once; what concerns one is
-// checked as it is loaded. Each error says the remedy.
+// Validate checks every setting by its rule and then what concerns several at
+// once. Each error is one line and says the remedy; none means that the gateway
+// can run with c. What Load returns is valid; Validate is for a Config that was
+// made otherwise.
 func (c *Config) Validate() []error {
 	var errs []error
-	fail := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
-	if c.Heartbeat.Timeout <= c.Heartbeat.Interval {
-		fail("setting heartbeat.timeout: %s: want more than heartbeat.interval, which is %s", c.Heartbeat.Timeout, c.Heartbeat.Interval)
-	}
-	if c.Limits.SendBufferBytes < c.Limits.MessageBytes {
-		fail("setting limits.send_buffer_bytes: %d: want at least limits.message_bytes, which is %d", c.Limits.SendBufferBytes, c.Limits.MessageBytes)
-	}
-	paths := map[string]bool{c.Echo: true}
-	for _, r := range c.Routes {
-		if !slices.Contains(c.Hubs, r.Hub) {
-			fail("setting routes: the hub of %s=%s is not among the hubs %v; add it there", r.Path, r.Hub, c.Hubs)
+	for _, key := range sortedKeys(rules) {
+		r, value := rules[key], c.field(key)
+		if _, ok := r.parse(value); !ok {
+			errs = append(errs, fault{key: key, value: r.show(value), want: "want " + r.want}.from("as given"))
 		}
-		if paths[r.Path] {
-			fail("setting routes: two routes have the path %s; take one away", r.Path)
-		}
-		paths[r.Path] = true
 	}
-	if len(c.Keys) > 0 {
-		return errs
-	}
-	for _, l := range []struct{ key, address string }{{"listen", c.Listen}, {"operator", c.Operator}} {
-		if !loopback(l.address) {
-			fail("setting %s: %s is not a loopback address, and without an access key anyone could join and send: set keys, or listen on 127.0.0.1", l.key, l.address)
-		}
+	for _, f := range c.relations() {
+		errs = append(errs, f.from("as given"))
 	}
 	return errs
 }
 
-// loopback reports whether only this machine reaches an address.
-func loopback(address string) bool {
-	host, _, err := net.SplitHostPort(address)
-	if err != nil {
-		return false
+// relations is what is wrong between settings that are right by themselves.
+func (c *Config) relations() []fault {
+	var all []fault
+	differ := func(key, other, format string, args ...any) {
+		all = append(all, fault{key: key, other: other, value: c.shown(key), want: fmt.Sprintf(format, args...)})
 	}
-	if host == "localhost" {
-		return true
+	if c.Heartbeat.Timeout <= c.Heartbeat.Interval {
+		differ("heartbeat.timeout", "heartbeat.interval", "want more than heartbeat.interval, which is %s", c.shown("heartbeat.interval"))
 	}
-	ip, err := netip.ParseAddr(host)
-	return err == nil && ip.IsLoopback()
+	if c.Limits.SendBufferBytes < c.Limits.MessageBytes {
+		differ("limits.send_buffer_bytes", "limits.message_bytes", "want at least limits.message_bytes, which is %s", c.shown("limits.message_bytes"))
+	}
+	if c.Publish.QueueBytes < c.Limits.MessageBytes {
+		differ("publish.queue_bytes", "limits.message_bytes", "want at least limits.message_bytes, which is %s: a larger message could never be sent", c.shown("limits.message_bytes"))
+	}
+	if clash(c.Listen, c.Operator) {
+		differ("operator", "listen", "want another port than listen, which is %s", c.shown("listen"))
+	}
+	return slices.Concat(all, c.pathFaults(), c.keyFaults())
+}
+
+// pathFaults is what is wrong between routes, hubs and the echo path.
+func (c *Config) pathFaults() []fault {
+	var all []fault
+	for i, r := range c.Routes {
+		if !slices.Contains(c.Hubs, r.Hub) {
+			all = append(all, fault{key: "routes", other: "hubs", value: r.String(),
+				want: fmt.Sprintf("want a hub that the setting hubs has, which is %s: add it there, or set routes", c.shown("hubs"))})
+		}
+		if c.Echo != "" && overlap(r.Path, c.Echo) {
+			all = append(all, fault{key: "echo", other: "routes", value: c.shown("echo"),
+				want: fmt.Sprintf("want a path that no route has; %s has it", r)})
+		}
+		for _, before := range c.Routes[:i] {
+			if overlap(before.Path, r.Path) {
+				all = append(all, fault{key: "routes", value: r.String(),
+					want: fmt.Sprintf("want paths of which a client's path fits one only; it may fit %s too: change one, or take it away", before)})
+			}
+		}
+	}
+	return all
+}
+
+// keyFaults is what is wrong without an access key: then who reaches a listener may
+// do everything.
+func (c *Config) keyFaults() []fault {
+	if len(c.Keys) > 0 {
+		return nil
+	}
+	var all []fault
+	for _, key := range []string{"listen", "operator"} {
+		if address, _ := c.field(key).(string); !loopback(address) {
+			all = append(all, fault{key: key, other: "keys", value: c.shown(key),
+				want: "want a loopback address such as 127.0.0.1, since without an access key whoever reaches it may join, send and read everything; or set keys"})
+		}
+	}
+	return all
 }

@@ -3,31 +3,39 @@ package config
 import (
 	"fmt"
 	"io"
-	"maps"
-	"net/url"
 	"reflect"
-	"slices"
 	"strings"
 	"text/tabwriter"
-	"time"
 )
 
-// Write prints every setting, its value and where that came from. Secrets are
-// hidden.
+// Write prints every setting, its value and where that came from, in columns and
+// in the order of their names. Secrets are hidden.
 func (l *Loaded) Write(w io.Writer) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	for _, key := range slices.Sorted(maps.Keys(rules)) {
-		fmt.Fprintf(t, "%s\t%s\t%s\n", key, l.Redacted(key), l.source[key])
+	for _, key := range sortedKeys(rules) {
+		if _, err := fmt.Fprintf(t, "%s\t%s\t%s\n", key, l.Redacted(key), l.source[key]); err != nil {
+			return fmt.Errorf("config: print the settings: %w", err)
+		}
 	}
 	return t.Flush()
 }
 
-// Redacted is the value of a setting as people may see it.
-func (l *Loaded) Redacted(key string) string {
-	return shown(key, l.Config.field(key))
+// Redacted is the value of a setting as people may see it: without keys and
+// passwords, and in one line. Empty for what is no setting.
+func (l *Loaded) Redacted(key string) string { return l.Config.shown(key) }
+
+// shown is the value of a setting as people may see it.
+func (c *Config) shown(key string) string {
+	r, known := rules[key]
+	if !known {
+		return ""
+	}
+	return r.show(c.field(key))
 }
 
-// field is the value of the setting with this key.
+// field is the value of a setting, by the names that koanf unmarshals by, so that
+// there is no second list of them. That key is one is the caller's to know: for
+// another it could be a whole section, secrets and all.
 func (c *Config) field(key string) any {
 	v := reflect.ValueOf(*c)
 	for part := range strings.SplitSeq(key, ".") {
@@ -39,47 +47,4 @@ func (c *Config) field(key string) any {
 		}
 	}
 	return v.Interface()
-}
-
-// shown is a value as people may see it: without keys and passwords.
-func shown(key string, value any) string {
-	switch v := value.(type) {
-	case string:
-		if key == "keys" {
-			return "(hidden)"
-		}
-		if key == "broker" {
-			return hidePassword(v)
-		}
-		return fmt.Sprintf("%q", v)
-	case []string:
-		if key == "keys" && len(v) > 0 {
-			return fmt.Sprintf("(%d hidden)", len(v))
-		}
-		return "[" + strings.Join(v, ", ") + "]"
-	case []Route:
-		pairs := make([]string, len(v))
-		for i, r := range v {
-			pairs[i] = r.Path + "=" + r.Hub
-		}
-		return "[" + strings.Join(pairs, ", ") + "]"
-	case time.Duration:
-		return v.String()
-	}
-	if key == "keys" {
-		return "(hidden)"
-	}
-	return fmt.Sprint(value)
-}
-
-// hidePassword is a URL without its password; what is no URL may be one with a
-// mistake in it, so it is shown only up to the user's part.
-func hidePassword(s string) string {
-	if u, err := url.Parse(s); err == nil {
-		return fmt.Sprintf("%q", u.Redacted())
-	}
-	if _, _, secret := strings.Cut(s, "@"); secret {
-		return "(hidden: it has a user's part)"
-	}
-	return fmt.Sprintf("%q", s)
 }

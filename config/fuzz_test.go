@@ -1,0 +1,71 @@
+package config
+
+import (
+	"io"
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// errorLine is how every error of Load begins.
+var errorLine = regexp.MustCompile(`^(setting [a-z_.]+: .* \(.*\): want |setting [a-z]+ \(.*\): it is a section |unknown setting ".*\(.*\): did you mean |unknown variable ".*did you mean |file .*: want settings as valid YAML: )`)
+
+// FuzzLoad: whatever the layers have, Load answers, each line of an error is one
+// error, and what Load accepts is valid and can be shown.
+func FuzzLoad(f *testing.F) {
+	f.Add("workers: 2", "TIDEGATE_WORKERS=3", "workers", "4")
+	f.Add("routes: [{path: '/a/{group}', hub: chat}]", "REDIS_URL=redis://h", "keys", "0123456789abcdef")
+	f.Add("limits: 3", "TIDEGATE_=", "", "=")
+	f.Add("limits:\n  message_bytes: 64KiB\n", "CHANNEL_LAYER_GROUP_EXPIRY=86400", "routes", "/a/{group}=chat,/b/{group}/=chat")
+	f.Add("log: &l {level: warn}\nlimits: {<<: *l}", "UVICORN_WORKERS=2", "origins", "https://example.com,*")
+	f.Add("a: {b: {c: d}}\n---\n", "TIDEGATE_PORT=tcp://1", "broker", "redis://:p@h/0?x")
+	file := filepath.Join(f.TempDir(), "tidegate.yaml")
+	f.Fuzz(func(t *testing.T, content, variable, key, value string) {
+		if strings.HasPrefix(variable, fileVariable+"=") {
+			return // the file is content's
+		}
+		if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		l, err := Load(Sources{File: file, Environ: []string{variable}, Flags: map[string]string{key: value}})
+		if err != nil {
+			for line := range strings.SplitSeq(err.Error(), "\n") {
+				if !errorLine.MatchString(line) {
+					t.Errorf("no error of ours: %q", line)
+				}
+			}
+			return
+		}
+		if errs := l.Config.Validate(); len(errs) > 0 {
+			t.Errorf("accepted, and yet %v", errs)
+		}
+		if err := l.Write(io.Discard); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// FuzzShow: what is shown of a value is a way to write it, and means the same.
+func FuzzShow(f *testing.F) {
+	for key := range rules {
+		f.Add(key, "1000")
+		f.Add(key, "1.5h")
+		f.Add(key, "1048577")
+	}
+	f.Fuzz(func(t *testing.T, key, text string) {
+		r, known := rules[key]
+		if !known || r.bounds == "" {
+			return
+		}
+		value, ok := r.parse(text)
+		if !ok {
+			return
+		}
+		if back, ok := r.parse(r.show(value)); !ok || !reflect.DeepEqual(back, value) {
+			t.Errorf("%s=%s is shown as %s, and that is %v", key, text, r.show(value), back)
+		}
+	})
+}
