@@ -79,7 +79,7 @@ func (n *node) start() (err error) {
 	n.public = n.httpServer(mux)
 	n.operator = n.httpServer(api.Operator(api.Config{
 		Gateway: n.server, Keys: keys, BodyBytes: int64(c.Limits.BodyBytes),
-		Checks: checks, Metrics: n.metrics, Log: n.log,
+		Checks: checks, Metrics: n.metrics,
 	}))
 	return nil
 }

@@ -105,5 +105,3 @@ func (d *doorbell) hangUp() {
 		_ = d.sub.Close()
 	}
 }
-
-func (d *doorbell) close() { d.hangUp() }

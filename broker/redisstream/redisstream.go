@@ -176,7 +176,7 @@ func (b *Broker) Close() error {
 		<-w.ended
 	}
 	b.stop()
-	b.bell.close()
+	b.bell.hangUp()
 	b.ended.Wait()
 	return errors.Join(b.bell.client.Close(), b.client.Close())
 }

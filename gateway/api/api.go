@@ -7,7 +7,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"log/slog"
 	"net/http"
 	"net/http/pprof"
 
@@ -30,7 +29,6 @@ type Config struct {
 	BodyBytes int64     // of a data-plane request; beyond it 413
 	Checks    []Check   // of readiness
 	Metrics   *metrics.Set
-	Log       *slog.Logger
 }
 
 // Check is one thing that must work for the node to be ready. Ready never waits.

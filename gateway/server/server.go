@@ -58,7 +58,6 @@ type Limits struct {
 	Handshakes          int // in flight
 	GroupsPerConnection int
 	GroupNameBytes      int
-	MessageBytes        int // of a message from the application
 }
 
 // Server is the sessions of one node. Its methods may be called from any

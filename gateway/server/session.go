@@ -162,9 +162,7 @@ func (s *session) refuse(q *wire.Request, r refusal) {
 	if !q.HasAckID {
 		return
 	}
-	if r.name != wire.Duplicate {
-		s.acks.end(q.AckID, false)
-	}
+	s.acks.end(q.AckID, false)
 	s.text(func(dst []byte) []byte {
 		return wire.AppendAck(dst, wire.Ack{ID: q.AckID, Error: r.name, Text: r.text})
 	})

@@ -7,7 +7,7 @@ import (
 
 // Frames of the sizes that are measured: what a chat says, and what a game does.
 func textFrame(size int) []byte {
-	return AppendRequest(nil, &Request{Kind: SendToGroup, Group: "lobby", AckID: 12345, HasAckID: true,
+	return appendRequest(nil, &Request{Kind: SendToGroup, Group: "lobby", AckID: 12345, HasAckID: true,
 		NoEcho: true, Type: Text, Data: []byte(strings.Repeat("x", size))})
 }
 
@@ -17,7 +17,7 @@ func jsonData(size int) []byte {
 }
 
 func jsonFrame(size int) []byte {
-	return AppendRequest(nil, &Request{Kind: SendToGroup, Group: "lobby", AckID: 12345, HasAckID: true, Data: jsonData(size)})
+	return appendRequest(nil, &Request{Kind: SendToGroup, Group: "lobby", AckID: 12345, HasAckID: true, Data: jsonData(size)})
 }
 
 // TestDecodeBudget: a frame costs the names that are kept, and the payload where it
@@ -49,21 +49,6 @@ func TestDecodeBudget(t *testing.T) {
 	f([]byte(`{"type":"event","event":"typing","dataType":"text","data":"x"}`), 1)
 }
 
-// TestReplyBudget: a load generator reads a message for its three strings.
-func TestReplyBudget(t *testing.T) {
-	frame := AppendMessage(nil, Message{From: "group", Group: "lobby", Type: Text, Data: []byte("x"), Position: "1790000000000-0"})
-	o := new(object)
-	var r Reply
-	got := testing.AllocsPerRun(100, func() {
-		if err := o.reply(frame, &r); err != nil {
-			t.Fatal(err)
-		}
-	})
-	if got > 3 {
-		t.Errorf("%v allocations, want at most 3", got)
-	}
-}
-
 // TestEncodeBudget: with room in dst nothing is allocated.
 func TestEncodeBudget(t *testing.T) {
 	dst := make([]byte, 0, 4096)
@@ -82,7 +67,7 @@ func TestEncodeBudget(t *testing.T) {
 	f("connected", func() { AppendConnected(dst, "c", "u") })
 	f("disconnected", func() { AppendDisconnected(dst, "why") })
 	request := Request{Kind: SendToGroup, Group: "lobby", Type: Text, Data: []byte("x")}
-	f("request", func() { AppendRequest(dst, &request) })
+	f("request", func() { appendRequest(dst, &request) })
 }
 
 func BenchmarkDecode(b *testing.B) {

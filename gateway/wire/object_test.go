@@ -57,7 +57,7 @@ func TestRelease(t *testing.T) {
 	f := func(size int, metadata string, kept bool) {
 		t.Helper()
 		data := []byte(strings.Repeat("x", size))
-		frame := AppendRequest(nil, &Request{Kind: SendToGroup, Group: "g", Type: Text, Data: data, Metadata: []byte(metadata)})
+		frame := appendRequest(nil, &Request{Kind: SendToGroup, Group: "g", Type: Text, Data: data, Metadata: []byte(metadata)})
 		o := new(object)
 		var r Request
 		if err := o.request(frame, &r); err != nil {
@@ -86,7 +86,7 @@ func TestConcurrent(t *testing.T) {
 			group := fmt.Sprintf("group-%d", w)
 			for i := range 500 {
 				text := strings.Repeat("y\n", i%50)
-				frame := AppendRequest(nil, &Request{Kind: SendToGroup, Group: group, AckID: uint64(i), HasAckID: true, Type: Text, Data: []byte(text)})
+				frame := appendRequest(nil, &Request{Kind: SendToGroup, Group: group, AckID: uint64(i), HasAckID: true, Type: Text, Data: []byte(text)})
 				var r Request
 				if err := Decode(frame, &r); err != nil || r.Group != group || r.AckID != uint64(i) || string(r.Data) != text {
 					t.Errorf("worker %d, frame %d: %+v, %v", w, i, r, err)

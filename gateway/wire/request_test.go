@@ -2,10 +2,9 @@ package wire
 
 import "strconv"
 
-// AppendRequest appends a client's frame: Decode backwards. For load generators and
-// tests; the gateway itself never speaks as a client. Data of type JSON and
-// Metadata must be valid JSON. An empty Type means JSON.
-func AppendRequest(dst []byte, r *Request) []byte {
+// appendRequest appends a client's frame: Decode backwards. Only tests speak as a
+// client. Data of type JSON and Metadata must be valid JSON. An empty Type means JSON.
+func appendRequest(dst []byte, r *Request) []byte {
 	dst = append(dst, `{"type":"`...)
 	dst = append(dst, r.Kind.String()...)
 	dst = append(dst, '"')
