@@ -1,22 +1,17 @@
 package reactor
 
-import (
-	"math/bits"
-
-	"github.com/lesismal/nbio/mempool"
-)
+import "github.com/lesismal/nbio/mempool"
 
 var _ mempool.Allocator = backlog{}
 
 // backlog allocates the buffers that nbio keeps for what the kernel did not take.
-// They are rare, since a slow reader is closed, so the garbage collector may have
-// them: nbio's own pool mixes sizes, and would give a buffer of megabytes to
-// hold ten bytes. Sizes are rounded up to powers of two, because nbio appends.
+// They are few and small (remnant), so the garbage collector may have them: nbio's
+// own pool mixes sizes, and would give a buffer of megabytes to hold ten bytes.
 type backlog struct{}
 
 // Malloc returns a buffer of size bytes.
 func (backlog) Malloc(size int) *[]byte {
-	b := make([]byte, size, 1<<bits.Len(uint(size)))
+	b := make([]byte, size)
 	return &b
 }
 

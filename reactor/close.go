@@ -69,16 +69,16 @@ func (c *Conn) linger() {
 	c.state = lingering
 	c.in.rest = nil
 	if c.pending == 0 {
-		if shut, _ := c.nc.IsClosed(); !shut {
-			shutdownWrite(c.nc)
-		}
+		c.shutdownWrite()
 	}
 }
 
-// shutdownWrite ends our side of a connection that nbio has open. An error means
-// that the other side has ended it all.
-func shutdownWrite(nc *nbio.Conn) {
-	_ = unix.Shutdown(descriptor(nc), unix.SHUT_WR)
+// shutdownWrite ends our side of the connection, if nbio has it open. An error
+// means that the other side has ended it all.
+func (c *Conn) shutdownWrite() {
+	if shut, _ := c.nc.IsClosed(); !shut {
+		_ = unix.Shutdown(descriptor(c.nc), unix.SHUT_WR)
+	}
 }
 
 // disconnected is nbio's word that a socket is closed, on a goroutine of nbio's.
@@ -98,6 +98,8 @@ func (c *Conn) finish(otherwise Reason) {
 	c.state = gone
 	c.in.rest = nil
 	w := c.worker
+	c.discard()
+	c.touch() // for its list
 	w.sweep.forget(w, c)
 	c.tell(otherwise)
 	w.connections.Add(-1)

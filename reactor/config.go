@@ -19,7 +19,7 @@ type Config struct {
 
 	MessageBytes int // of one message, all fragments together; default 1 MiB. Over it: 1009
 	Fragments    int // frames of one message; default 131,072. Over it: 1008
-	SendBuffer   int // bytes that may wait for one slow reader; default 1 MiB. Over it: 1008
+	SendBuffer   int // bytes that may wait for one slow reader; default 256 KiB. Over it Offer refuses
 	SocketBuffer int // bytes of each of the kernel's buffers, before it doubles them; default and at most for receiving 64 KiB
 
 	Heartbeat        time.Duration // a connection silent for this long is pinged; default 20s
@@ -44,7 +44,7 @@ func (c Config) complete() (Config, error) {
 		{"Queue", &c.Queue, 8192},
 		{"MessageBytes", &c.MessageBytes, 1 << 20},
 		{"Fragments", &c.Fragments, 1 << 17},
-		{"SendBuffer", &c.SendBuffer, 1 << 20},
+		{"SendBuffer", &c.SendBuffer, 256 << 10},
 		{"SocketBuffer", &c.SocketBuffer, 64 << 10},
 	}
 	for _, n := range numbers {

@@ -17,15 +17,17 @@ type Conn struct {
 
 	// Owned by the loop.
 	in      reader
-	out     []Frame // to be flushed at the end of this turn
+	out     []Frame // to be written: at the end of this turn, or when the socket has room again
 	queued  int     // their bytes
-	pending int     // bytes that were sent and that the kernel has not taken, these included
+	pending int     // bytes that were sent and that the kernel has not taken: these, and what nbio has
+	beyond  int     // bytes that Send has queued beyond the budget
 	why     Reason  // set when the end begins
 	index   int32   // in Worker.conns
 	heard   uint32  // the beat of the last input; from the end's beginning, that of the beginning
 	state   state
 	pinged  bool // since it was last heard
 	dirty   bool // it is in Worker.dirty
+	refused bool // an Offer was, and Drained is due
 	told    bool // the handler knows that it is Closed
 }
 
@@ -40,45 +42,92 @@ func (c *Conn) RemoteAddr() net.Addr { return c.nc.RemoteAddr() }
 // nothing, and the reader should have begun.
 const chunk = 64 << 10
 
-// Send queues a frame. It never waits: the frame is written at the end of the
-// turn, together with what else is sent to this connection until then. Loop
-// only. After a close frame was sent or received nothing is sent any more. A
-// client that has more than Config.SendBuffer bytes waiting when the frame comes,
-// because it reads too slowly, is closed with 1008; one that has nothing waiting
-// takes a frame of any size.
+// reserve is what Send may queue for a connection that is over its budget. It is
+// for answers, which a client asks for one by one, and not a share of the budget:
+// what groups have filled that with must not be what ends the connection.
+const reserve = 64 << 10
+
+// reference is what a frame that waits costs beside its bytes: its place in the
+// connection's list. It counts against the budget, or the smallest frames would
+// take twelve times their bytes.
+const reference = 24
+
+// Offer queues a frame like Send, unless the client reads too slowly: if more than
+// Config.SendBuffer bytes wait, or a frame was refused and Handler.Drained has not
+// been called since, it returns false and has queued nothing. The caller then
+// remembers where the client is to go on, and goes on there when Drained is called.
+// A client that has nothing waiting takes a frame of any size. Loop only, never
+// waits. On a connection that is ending it does nothing and returns true, since
+// nobody need remember anything for it; Drained is not called then.
+func (c *Conn) Offer(f Frame) bool {
+	if c.state != open || len(f.encoded) == 0 {
+		return true
+	}
+	if c.refused || c.over() {
+		c.refused = true
+		c.worker.counts.offersRefused.Inc()
+		return false
+	}
+	c.queue(f)
+	return true
+}
+
+// Send queues a frame that is for this client alone. It never waits: the frame is
+// written at the end of the turn, together with what else is sent to this
+// connection until then. Loop only. After a close frame was sent or received
+// nothing is sent any more. It queues beyond the budget too, but only 64 KiB until
+// the client is below it again: one that asks and asks and does not read the
+// answers is closed with 1008.
 func (c *Conn) Send(f Frame) {
 	if c.state != open || len(f.encoded) == 0 {
 		return
 	}
-	if c.pending > c.worker.config.SendBuffer {
-		// What has gathered in one turn is no sign of a slow reader: the kernel
-		// takes what it can before that is judged.
-		c.flush()
-		if c.pending > c.worker.config.SendBuffer {
+	if c.over() {
+		if c.beyond += len(f.encoded) + reference; c.beyond > reserve {
 			c.overrun()
 			return
 		}
 	}
 	c.queue(f)
-	if c.queued >= chunk {
-		c.flush()
-	}
 }
+
+// over reports whether more than the budget waits. What has gathered in one turn
+// is no sign of a slow reader: the kernel takes what it can before that is judged.
+func (c *Conn) over() bool {
+	if c.waiting() <= c.worker.config.SendBuffer {
+		return false
+	}
+	c.flush()
+	return c.waiting() > c.worker.config.SendBuffer
+}
+
+// waiting is what the connection costs at this moment, in bytes.
+func (c *Conn) waiting() int { return c.pending + reference*len(c.out) }
 
 // overrun is the fate of a slow reader: the frame that was one too many is not sent.
 func (c *Conn) overrun() {
 	c.fail(&fault{ws.StatusPolicyViolation, "slow_reader", SlowReader})
 }
 
-// queue appends a frame to what the turn's end flushes.
+// queue appends a frame to what is to be written. While nbio holds a part of an
+// earlier frame it stays here, by reference.
 func (c *Conn) queue(f Frame) {
-	w := c.worker
-	if !c.dirty {
-		c.dirty = true
-		w.dirty = append(w.dirty, c)
-		c.out = w.list()
+	if c.out == nil {
+		c.out = c.worker.list()
 	}
 	c.out = append(c.out, f)
 	c.queued += len(f.encoded)
 	c.pending += len(f.encoded)
+	c.touch()
+	if c.queued >= chunk {
+		c.flush()
+	}
+}
+
+// touch has the connection flushed at the turn's end.
+func (c *Conn) touch() {
+	if !c.dirty {
+		c.dirty = true
+		c.worker.dirty = append(c.worker.dirty, c)
+	}
 }

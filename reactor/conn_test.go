@@ -153,7 +153,7 @@ func TestSlowReader(t *testing.T) {
 	if why := <-slow.closed; why != SlowReader {
 		t.Errorf("closed with %s", why)
 	}
-	if limit := 256<<10 + f.Len() + 200; worst > limit || worst < 256<<10 {
+	if limit := 256<<10 + reserve + f.Len() + 200; worst > limit || worst < 256<<10 {
 		t.Errorf("%d bytes waited at most, want about %d", worst, limit)
 	}
 	send(t, neighbour, frame(ws.OpText, "still there?"))

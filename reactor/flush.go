@@ -1,64 +1,94 @@
 package reactor
 
-import "github.com/lesismal/nbio"
-
-// flush ends the loop's turn: one write to each connection that was sent to.
+// flush writes what was queued: once to each connection that was sent to.
 func (w *Worker) flush() {
 	for i, c := range w.dirty {
 		c.flush()
-		w.spare = append(w.spare, c.out)
-		c.out, c.dirty = nil, false
+		c.settle()
+		c.dirty = false
 		w.dirty[i] = nil
 	}
 	w.dirty = w.dirty[:0]
 }
 
-// flush writes what is queued: a single frame as it is, so that a message to a
-// thousand members is copied for none of them; several joined, since the cost of
-// a write is the system call. nbio.Conn.Writev would spare the copy, but loses
-// what the kernel does not take.
-func (c *Conn) flush() {
+// settle looks at what a flush has left: an empty list is given back, since an idle
+// connection has none; a client that is below its budget again has its reserve
+// back, and below half of it is Drained.
+func (c *Conn) settle() {
 	w := c.worker
-	w.scratch = w.scratch[:0]
-	for i, f := range c.out {
-		switch last := i == len(c.out)-1; {
-		case len(f.encoded) >= chunk, last && len(w.scratch) == 0:
-			w.write(c.nc, w.scratch)
-			w.write(c.nc, f.encoded)
-			w.scratch = w.scratch[:0]
-		default:
-			w.scratch = append(w.scratch, f.encoded...)
+	if len(c.out) == 0 && c.out != nil {
+		w.returned(c.out)
+		c.out = nil
+	}
+	waits := c.waiting()
+	if waits <= w.config.SendBuffer {
+		c.beyond = 0
+	}
+	if c.refused && c.state == open && waits <= w.config.SendBuffer/2 {
+		c.refused = false
+		w.drained = append(w.drained, c)
+	}
+	if c.pending == 0 && c.state == lingering {
+		c.shutdownWrite()
+	}
+}
+
+// flush writes what is queued until the socket takes no more. What it does not
+// take stays in the list, by reference: nbio, which copies what it is given, gets
+// no more than it needs to watch the socket, and until that is written nothing
+// else is tried.
+func (c *Conn) flush() {
+	if shut, _ := c.nc.IsClosed(); shut {
+		c.discard()
+		return
+	}
+	done := 0
+	for done < len(c.out) && c.pending == c.queued {
+		b, frames := c.worker.join(c.out[done:])
+		n := c.write(b)
+		c.queued -= n
+		for ; frames > 0 && n >= len(c.out[done].encoded); frames-- {
+			n -= len(c.out[done].encoded)
+			done++
+		}
+		if n > 0 {
+			c.out[done].encoded = c.out[done].encoded[n:] // the list's own; the frame's bytes are shared
 		}
 	}
-	w.write(c.nc, w.scratch)
-	w.counts.sentFrames.Add(len(c.out))
+	if done > 0 {
+		c.worker.counts.sentFrames.Add(done)
+		left := copy(c.out, c.out[done:])
+		clear(c.out[left:])
+		c.out = c.out[:left]
+	}
+}
+
+// discard forgets what waits for a socket that is closed.
+func (c *Conn) discard() {
+	c.pending -= c.queued
+	c.queued = 0
 	clear(c.out)
-	c.out, c.queued = c.out[:0], 0
+	c.out = c.out[:0]
 }
 
-// write hands b to nbio, which copies what the kernel does not take. There is no
-// error to look at: a socket that fails is closed by nbio, and disconnected says so.
-func (w *Worker) write(nc *nbio.Conn, b []byte) {
-	if len(b) == 0 {
-		return
+// join returns the bytes of one write, and of how many frames they are: a single
+// frame as it is, so that a message to a thousand members is copied for none of
+// them; several joined, since the cost of a write is the system call. What the
+// call copies into the kernel is the cache's; writev measured no better, and
+// nbio.Conn.Writev loses what the kernel does not take.
+func (w *Worker) join(out []Frame) (b []byte, frames int) {
+	size := len(out[0].encoded)
+	for frames = 1; frames < len(out) && size+len(out[frames].encoded) <= chunk; frames++ {
+		size += len(out[frames].encoded)
 	}
-	w.counts.writes.Inc()
-	_, _ = nc.Write(b)
-}
-
-// written is nbio's word that the kernel took n bytes, from a write of ours or
-// when the socket had room again. Called on the loop, which here must not call
-// the connection's methods: nbio holds its lock.
-func (w *Worker) written(nc *nbio.Conn, _ []byte, n int) {
-	c, ok := nc.Session().(*Conn)
-	if !ok {
-		return
+	if frames == 1 {
+		return out[0].encoded, 1
 	}
-	w.counts.sentBytes.Add(n)
-	c.pending -= n
-	if c.pending == 0 && c.state == lingering {
-		shutdownWrite(nc)
+	w.scratch = w.scratch[:0]
+	for _, f := range out[:frames] {
+		w.scratch = append(w.scratch, f.encoded...)
 	}
+	return w.scratch, frames
 }
 
 // list returns an empty list for a connection's frames. Connections have one only
@@ -73,6 +103,16 @@ func (w *Worker) list() []Frame {
 	w.spare = w.spare[:n]
 	w.unused = min(w.unused, n)
 	return l
+}
+
+// longList is the length from which a list is not kept: a slow reader's.
+const longList = 1024
+
+// returned takes a list back.
+func (w *Worker) returned(l []Frame) {
+	if cap(l) <= longList {
+		w.spare = append(w.spare, l)
+	}
 }
 
 // trim lets go of the lists that nobody needed since the last beat, so that one

@@ -5,7 +5,6 @@ import (
 	"sync"
 
 	"github.com/VictoriaMetrics/metrics"
-	"golang.org/x/sys/unix"
 )
 
 // inbox is how other goroutines reach a loop: a list of functions, and a socket
@@ -82,11 +81,24 @@ func (b *inbox) add(f func(*Worker)) error {
 	b.events = append(b.events, f)
 	if !b.woken {
 		b.woken = true
-		// The socket is empty when woken is false, so there is room for a byte.
-		_, _ = unix.Write(b.wake, oneByte)
+		b.wakeUp()
 	}
 	return nil
 }
+
+// rouse has the loop take another turn, without anything to run. May be called on
+// any goroutine while there is a loop.
+func (b *inbox) rouse() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.woken {
+		b.woken = true
+		b.wakeUp()
+	}
+}
+
+// wakeUp writes the byte. The socket is empty when woken is false, so there is room.
+func (b *inbox) wakeUp() { sendNow(b.wake, oneByte) }
 
 // oneByte wakes a loop. What it is, nobody looks at.
 var oneByte = []byte{0}

@@ -97,6 +97,7 @@ func connect(t testing.TB, r *Reactor, h Handler) *net.TCPConn {
 type peer struct {
 	open    func(c *Conn)
 	message func(c *Conn, payload []byte, binary bool)
+	drained func(c *Conn)
 
 	conn   chan *Conn  // from Open
 	closed chan Reason // from Closed
@@ -116,6 +117,12 @@ func (p *peer) Open(c *Conn) {
 func (p *peer) Message(c *Conn, payload []byte, binary bool) {
 	if p.message != nil {
 		p.message(c, payload, binary)
+	}
+}
+
+func (p *peer) Drained(c *Conn) {
+	if p.drained != nil {
+		p.drained(c)
 	}
 }
 

@@ -39,7 +39,7 @@ var (
 	ErrClosed = errors.New("reactor: shut down")
 )
 
-// Handler is what a connection is to its owner. All three are called on the loop
+// Handler is what a connection is to its owner. All four are called on the loop
 // of the connection's worker and must not block. The connection may be used from
 // Open on; after Closed using it does nothing.
 type Handler interface {
@@ -49,6 +49,11 @@ type Handler interface {
 	// binary. The payload is the reactor's: valid during the call, and the
 	// handler may overwrite it.
 	Message(c *Conn, payload []byte, binary bool)
+	// Drained is called when a client that an Offer was refused for has caught up:
+	// at most half of Config.SendBuffer waits, and Offer takes frames again. Once
+	// for all the refusals before it, at the end of a turn; not while or after the
+	// connection ends.
+	Drained(c *Conn)
 	// Closed is called once, last, when the socket is gone. If the loop itself
 	// has failed (WorkerFailed) it is called on the goroutine that stands in for
 	// the loop; the handler need not care.

@@ -15,7 +15,7 @@ const (
 	BadUTF8          Reason = "bad_utf8"           // 1007: text that is not UTF-8
 	TooBig           Reason = "too_big"            // 1009: over Config.MessageBytes
 	TooManyFragments Reason = "too_many_fragments" // 1008: over Config.Fragments
-	SlowReader       Reason = "slow_reader"        // 1008: over Config.SendBuffer
+	SlowReader       Reason = "slow_reader"        // 1008: answers beyond Config.SendBuffer
 	HeartbeatTimeout Reason = "heartbeat_timeout"  // 1008: silent for Config.HeartbeatTimeout
 	HandlerPanic     Reason = "handler_panic"      // 1011: a fault in the program
 	WorkerFailed     Reason = "worker_failed"      // 1012: the connection's loop ended and is started again

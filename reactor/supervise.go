@@ -45,8 +45,8 @@ func (w *Worker) supervise() {
 }
 
 // abandon stands in for a loop that has ended: each client gets a close frame, each
-// handler is told. What was taken from the inbox and has not run is left to the
-// next loop, whose first work is to inherit the sockets.
+// handler is told. What was taken from the inbox or deferred and has not run is
+// left to the next loop, whose first work is to inherit the sockets.
 func (w *Worker) abandon() {
 	for _, c := range w.conns {
 		if c.state == open {
@@ -57,8 +57,7 @@ func (w *Worker) abandon() {
 	for _, c := range w.conns {
 		c.tell(WorkerFailed)
 	}
-	w.batch = append([]func(*Worker){(*Worker).inherit}, w.batch[w.ran:]...)
-	w.ran = 0
+	w.batch = work{list: append([]func(*Worker){(*Worker).inherit}, w.batch.list[w.batch.started:]...)}
 }
 
 // revive starts a new loop after the pause, and tries until it does or the
@@ -105,6 +104,7 @@ func (w *Worker) bury() {
 		_ = c.nc.Close()
 		c.finish(Shutdown)
 	}
+	w.deferred.run(w) // what those who were told have deferred
 	_ = w.wake.Close()
 	_ = unix.Close(w.inbox.wake)
 }

@@ -37,19 +37,22 @@ type Worker struct {
 
 	// Owned by the loop, or by the supervisor while there is none.
 	conns    []*Conn
-	batch    []func(*Worker) // what the inbox gave
-	ran      int             // how much of it has been started
-	dirty    []*Conn         // who has frames to flush at the end of this turn
-	spare    [][]Frame       // lists for those who will
-	unused   int             // how many of them nobody needed since the last beat
-	scratch  []byte          // where frames are joined for one write
+	batch    work      // what the inbox gave
+	deferred work      // what is to be done at the end of this turn
+	dirty    []*Conn   // who is to be flushed then
+	drained  []*Conn   // whose handler is to be told
+	spare    [][]Frame // lists for those who will be sent to
+	unused   int       // how many of them nobody needed since the last beat
+	scratch  []byte    // where frames are joined for one write
 	sweep    sweep
 	farewell *farewell // set when every connection is to be closed
 }
 
 // workerCounts are a worker's counts, its own so that no worker waits for
 // another's.
-type workerCounts struct{ receivedBytes, receivedFrames, sentBytes, sentFrames, writes *metrics.Counter }
+type workerCounts struct {
+	receivedBytes, receivedFrames, sentBytes, sentFrames, writes, offersRefused *metrics.Counter
+}
 
 func (k *workerCounts) init(set *metrics.Set, w *Worker) {
 	label := `{worker="` + strconv.Itoa(w.index) + `"}`
@@ -58,6 +61,7 @@ func (k *workerCounts) init(set *metrics.Set, w *Worker) {
 	k.sentBytes = set.GetOrCreateCounter("tidegate_sent_bytes_total" + label)
 	k.sentFrames = set.GetOrCreateCounter("tidegate_sent_frames_total" + label)
 	k.writes = set.GetOrCreateCounter("tidegate_writes_total" + label)
+	k.offersRefused = set.GetOrCreateCounter("tidegate_offers_refused_total" + label)
 	set.GetOrCreateGauge("tidegate_worker_connections"+label, func() float64 { return float64(w.Connections()) })
 }
 
@@ -106,11 +110,6 @@ const (
 	maxReceive = 64 << 10
 )
 
-// engineNet is how much more than Config.SendBuffer nbio may hold for one
-// connection: room for the largest frame. Conn.Send keeps the limit; this is
-// only the net below it.
-const engineNet = 64 << 20
-
 // start gives the worker an engine, and with it a loop.
 func (w *Worker) start() error {
 	e := nbio.NewEngine(nbio.Config{
@@ -119,7 +118,7 @@ func (w *Worker) start() error {
 		EpollMod:                     nbio.EPOLLLT,
 		ReadBufferSize:               readBuffer,
 		MaxConnReadTimesPerEventLoop: reads,
-		MaxWriteBufferSize:           w.config.SendBuffer + engineNet,
+		MaxWriteBufferSize:           remnant, // Conn.write gives it no more
 		BodyAllocator:                backlog{},
 	})
 	e.OnData(w.readable)
@@ -144,7 +143,7 @@ func (w *Worker) readable(nc *nbio.Conn, data []byte) {
 	} else {
 		w.drain()
 	}
-	w.flush()
+	w.endTurn()
 }
 
 // drain runs what was posted: all that the inbox holds when the turn begins, and
@@ -159,36 +158,15 @@ func (w *Worker) readable(nc *nbio.Conn, data []byte) {
 // and epoll has forgotten the closed socket. Were the inbox taken again in the
 // same turn, the old event could close the new connection.
 func (w *Worker) drain() {
-	w.runBatch() // what a loop that ended has left
-	w.batch, w.ran = w.inbox.take(w.batch), 0
-	w.runBatch()
-}
-
-// runBatch runs the batch to its end, past functions that panic.
-func (w *Worker) runBatch() {
-	for w.ran < len(w.batch) {
-		w.runOn()
-	}
-	clear(w.batch)
-	w.batch, w.ran = w.batch[:0], 0
-}
-
-// runOn runs the batch up to its end or the next panic. What has been started is
-// never started again.
-func (w *Worker) runOn() {
-	defer func() {
-		if v := recover(); v != nil {
-			recovered(w.log, w.reactor.panics.post, "post", v)
-		}
-	}()
-	for w.ran < len(w.batch) {
-		f := w.batch[w.ran]
-		w.ran++
-		f(w)
-	}
+	w.batch.run(w) // what a loop that ended has left
+	w.batch.list = w.inbox.take(w.batch.list)
+	w.batch.run(w)
 }
 
 // exit, as the last post, ends the loop: nbio's poller has deferred all that it
 // must do. Its own Stop closes sockets on another goroutine and may lose
-// callbacks.
-func exit(*Worker) { runtime.Goexit() }
+// callbacks. The turn is ended first, since nothing that was deferred may be lost.
+func exit(w *Worker) {
+	w.endTurn()
+	runtime.Goexit()
+}

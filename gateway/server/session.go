@@ -136,6 +136,9 @@ func (s *session) plain(payload []byte, binary bool) {
 	s.server.relay.publish(s, &q)
 }
 
+// Drained has nothing to do: the session sends, and offers nothing.
+func (s *session) Drained(*reactor.Conn) {}
+
 // Closed ends the session: it leaves every group. Called once, last, on the loop.
 func (s *session) Closed(_ *reactor.Conn, why reactor.Reason) {
 	for _, m := range s.memberships {
