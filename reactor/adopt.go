@@ -11,11 +11,14 @@ import (
 // worker that has the fewest. It is called on the goroutine of the handshake,
 // which may end afterwards, and does not wait. buffered is what was read beyond
 // the handshake: frames that came with it; the reactor owns it from then on.
+// deflate says that the handshake agreed on permessage-deflate, without context
+// takeover in either direction (RFC 7692 section 7.1.1) and with windows of 32 KiB
+// from us: server_max_window_bits cannot be kept, and must have been declined.
 // After nil the connection is the reactor's, and h is called on the worker's
 // loop. After an error it is still the caller's, to answer and close: ErrFull,
 // ErrDown and ErrClosed say that the reactor has no room for it now. conn must
 // be a *net.TCPConn: TLS ends in front of the gateway.
-func (r *Reactor) Adopt(conn net.Conn, buffered []byte, h Handler) error {
+func (r *Reactor) Adopt(conn net.Conn, buffered []byte, h Handler, deflate bool) error {
 	tcp, ok := conn.(*net.TCPConn)
 	if !ok {
 		return fmt.Errorf("reactor: adopt: a %T is not a plain TCP connection; let a proxy in front of the gateway end TLS", conn)
@@ -24,7 +27,7 @@ func (r *Reactor) Adopt(conn net.Conn, buffered []byte, h Handler) error {
 	if err != nil {
 		return err
 	}
-	if err := w.adopt(tcp, buffered, h); err != nil {
+	if err := w.adopt(tcp, buffered, h, deflate); err != nil {
 		w.connections.Add(-1)
 		r.connections.Done()
 		return err
@@ -57,7 +60,7 @@ func (r *Reactor) place() (*Worker, error) {
 // adopt is Adopt on one worker. Whether there is room is asked before the
 // connection is converted, because afterwards it can no longer be given back; so
 // the inbox may hold as many adoptions more than its limit as run at once.
-func (w *Worker) adopt(conn *net.TCPConn, buffered []byte, h Handler) error {
+func (w *Worker) adopt(conn *net.TCPConn, buffered []byte, h Handler, deflate bool) error {
 	if w.inbox.depth() >= w.config.Queue {
 		w.inbox.full.Inc()
 		return ErrFull
@@ -69,7 +72,7 @@ func (w *Worker) adopt(conn *net.TCPConn, buffered []byte, h Handler) error {
 	if err != nil {
 		return fmt.Errorf("reactor: adopt: %w", err)
 	}
-	c := &Conn{worker: w, nc: nc, handler: h}
+	c := &Conn{worker: w, nc: nc, handler: h, in: reader{deflates: deflate}}
 	nc.SetSession(c)
 	if err := w.inbox.must(func(w *Worker) { w.admit(c, buffered) }); err != nil {
 		_ = nc.Close()

@@ -17,7 +17,7 @@ func TestAdoptBuffered(t *testing.T) {
 	server, client := pair(t)
 	defer client.Close()
 	send(t, client, join(frame(ws.OpText, "first")[7:], frame(ws.OpText, "second")))
-	if err := r.Adopt(server, frame(ws.OpText, "first")[:7], newPeer(echo)); err != nil {
+	if err := r.Adopt(server, frame(ws.OpText, "first")[:7], newPeer(echo), false); err != nil {
 		t.Fatal(err)
 	}
 	expect(t, client, join(answer(ws.OpText, "first"), answer(ws.OpText, "second")))
@@ -37,7 +37,7 @@ func TestAdoptBalance(t *testing.T) {
 		clients[i] = client
 		defer client.Close()
 		all.Go(func() {
-			if err := r.Adopt(server, nil, peers[i]); err != nil {
+			if err := r.Adopt(server, nil, peers[i], false); err != nil {
 				t.Error(err)
 			}
 		})
@@ -81,7 +81,7 @@ func TestAdoptRefused(t *testing.T) {
 	}
 	server, client := pair(t)
 	defer client.Close()
-	if err := r.Adopt(server, nil, newPeer(nil)); !errors.Is(err, ErrFull) {
+	if err := r.Adopt(server, nil, newPeer(nil), false); !errors.Is(err, ErrFull) {
 		t.Fatalf("got %v, want ErrFull", err)
 	}
 	send(t, server, []byte("sorry"))
@@ -98,13 +98,13 @@ func TestAdoptUnsuitable(t *testing.T) {
 	a, b := net.Pipe()
 	defer a.Close()
 	defer b.Close()
-	if err := r.Adopt(a, nil, newPeer(nil)); err == nil {
+	if err := r.Adopt(a, nil, newPeer(nil), false); err == nil {
 		t.Error("a pipe was adopted")
 	}
 	server, client := pair(t)
 	defer client.Close()
 	server.Close()
-	if err := r.Adopt(server, nil, newPeer(nil)); err == nil {
+	if err := r.Adopt(server, nil, newPeer(nil), false); err == nil {
 		t.Error("a closed connection was adopted")
 	}
 	if n := r.Connections(); n != 0 {
@@ -144,7 +144,7 @@ func TestDescriptors(t *testing.T) {
 		}
 		h := newPeer(nil)
 		server, client := pair(t)
-		if err := r.Adopt(server, nil, h); err != nil {
+		if err := r.Adopt(server, nil, h, false); err != nil {
 			t.Fatal(err)
 		}
 		client.Close()

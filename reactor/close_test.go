@@ -212,7 +212,7 @@ func visit(r *Reactor, how int) error {
 		if how%5 == 0 {
 			_ = c.nc.Close()
 		}
-	})); err != nil {
+	}), false); err != nil {
 		return err
 	}
 	if how%5 == 0 {

@@ -19,6 +19,7 @@ var (
 	faultCloseSize  = &fault{ws.StatusProtocolError, "a close frame's payload has no or at least two bytes", ProtocolError}
 	faultCloseCode  = &fault{ws.StatusProtocolError, "this close code must not be sent", ProtocolError}
 	faultUTF8       = &fault{ws.StatusInvalidFramePayloadData, "text must be UTF-8", BadUTF8}
+	faultDeflate    = &fault{ws.StatusInvalidFramePayloadData, "the compressed message is not DEFLATE data", BadDeflate}
 	faultTooBig     = &fault{ws.StatusMessageTooBig, "the message is over limits.message_bytes", TooBig}
 	faultFragmented = &fault{ws.StatusPolicyViolation, "the message has more frames than limits.message_fragments", TooManyFragments}
 )

@@ -80,7 +80,7 @@ func TestAdoptWithoutDescriptors(t *testing.T) {
 	defer client.Close()
 	defer server.Close()
 	restore := limitDescriptors(t, 0)
-	err := r.Adopt(server, nil, newPeer(nil))
+	err := r.Adopt(server, nil, newPeer(nil), false)
 	restore()
 	if err == nil {
 		t.Fatal("adopted without a descriptor")

@@ -86,7 +86,7 @@ func pair(t testing.TB) (server, client *net.TCPConn) {
 func connect(t testing.TB, r *Reactor, h Handler) *net.TCPConn {
 	t.Helper()
 	server, client := pair(t)
-	if err := r.Adopt(server, nil, h); err != nil {
+	if err := r.Adopt(server, nil, h, false); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { client.Close() })

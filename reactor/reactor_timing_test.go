@@ -171,7 +171,7 @@ func BenchmarkIdle(b *testing.B) {
 			clients = append(clients, fd)
 			c, err := l.Accept()
 			if err == nil {
-				err = r.Adopt(c, nil, idle{})
+				err = r.Adopt(c, nil, idle{}, false)
 			}
 			if err != nil {
 				b.Fatal(err)

@@ -26,6 +26,9 @@ func (c *Conn) read(data []byte) {
 		var e event
 		var bad *fault
 		e, data, bad = c.in.next(data, c.worker.config)
+		if bad == nil {
+			e, bad = c.inflate(e)
+		}
 		if bad != nil {
 			c.fail(bad)
 			break

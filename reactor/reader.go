@@ -9,7 +9,10 @@ import (
 // reader turns a client's bytes, however they were cut, into events. It is pure:
 // no socket, no clock, nothing called. Between frames it is a nil pointer, so an
 // idle connection has no buffer.
-type reader struct{ rest *unfinished }
+type reader struct {
+	rest     *unfinished
+	deflates bool // permessage-deflate was agreed on; static
+}
 
 // unfinished is what is known of a message or frame that has begun and not
 // ended. Its buffers grow with the bytes that arrive, never with what a header
@@ -25,6 +28,7 @@ type unfinished struct {
 
 	open      bool      // a message has begun; control frames may come between its fragments
 	op        ws.OpCode // text or binary
+	deflated  bool      // its payload is compressed
 	message   []byte    // its payload so far, unmasked
 	checked   int       // how much of it is known to be whole runes
 	fragments int
@@ -35,6 +39,8 @@ type unfinished struct {
 type event struct {
 	op      ws.OpCode // OpContinuation: nothing yet, more input is needed
 	payload []byte
+
+	deflated bool // the payload is compressed, and text not yet checked
 }
 
 // nothing is the event that is none.
@@ -93,6 +99,9 @@ func (r *reader) check(h ws.Header, limit *Config) *fault {
 		state = state.Set(ws.StateFragmented)
 		size, fragments = int64(len(u.message)), u.fragments
 	}
+	if r.compressed(h) {
+		h.Rsv = 0 // the only one that may be set; what else is wrong is found
+	}
 	if err := ws.CheckHeader(h, state); err != nil {
 		return &fault{ws.StatusProtocolError, err.Error(), ProtocolError}
 	}
@@ -116,7 +125,7 @@ func (r *reader) begin(h ws.Header, data []byte) (event, []byte, *fault) {
 		if h.OpCode.IsData() {
 			u.fragments++
 			if !u.open {
-				u.open, u.op = true, h.OpCode
+				u.open, u.op, u.deflated = true, h.OpCode, h.Rsv != 0
 			}
 		}
 		return r.resume(data)
@@ -126,10 +135,11 @@ func (r *reader) begin(h ws.Header, data []byte) (event, []byte, *fault) {
 	}
 	payload, rest := data[:h.Length:h.Length], data[h.Length:]
 	ws.Cipher(payload, h.Mask, 0)
-	if h.OpCode == ws.OpText && !utf8.Valid(payload) {
+	deflated := h.Rsv != 0
+	if h.OpCode == ws.OpText && !deflated && !utf8.Valid(payload) {
 		return nothing, nil, faultUTF8
 	}
-	return event{h.OpCode, payload}, rest, nil
+	return event{h.OpCode, payload, deflated}, rest, nil
 }
 
 // resume takes what data has of a frame that has begun.
@@ -145,7 +155,7 @@ func (r *reader) resume(data []byte) (event, []byte, *fault) {
 		if u.framed {
 			return nothing, nil, nil
 		}
-		e := event{u.header.OpCode, u.control}
+		e := event{op: u.header.OpCode, payload: u.control}
 		u.control = nil
 		if !u.open {
 			r.rest = nil
@@ -154,14 +164,14 @@ func (r *reader) resume(data []byte) (event, []byte, *fault) {
 	}
 	u.message = append(u.message, part...)
 	ended := !u.framed && u.header.Fin
-	if u.op == ws.OpText && !u.checkText(ended) {
+	if u.op == ws.OpText && !u.deflated && !u.checkText(ended) {
 		return nothing, nil, faultUTF8
 	}
 	if !ended {
 		return nothing, rest, nil
 	}
 	r.rest = nil
-	return event{u.op, u.message}, rest, nil
+	return event{u.op, u.message, u.deflated}, rest, nil
 }
 
 // checkText looks at the text that has come since it last did.

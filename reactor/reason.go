@@ -13,6 +13,7 @@ const (
 	ClientGone       Reason = "client_gone"        // the socket ended without a close frame
 	ProtocolError    Reason = "protocol_error"     // 1002: RFC 6455 was broken
 	BadUTF8          Reason = "bad_utf8"           // 1007: text that is not UTF-8
+	BadDeflate       Reason = "bad_deflate"        // 1007: a compressed message that cannot be inflated
 	TooBig           Reason = "too_big"            // 1009: over Config.MessageBytes
 	TooManyFragments Reason = "too_many_fragments" // 1008: over Config.Fragments
 	SlowReader       Reason = "slow_reader"        // 1008: answers beyond Config.SendBuffer
@@ -29,7 +30,7 @@ type closeCounts struct{ set *metrics.Set }
 func (k *closeCounts) init(set *metrics.Set) {
 	k.set = set
 	for _, why := range []Reason{
-		ClientClosed, ClientGone, ProtocolError, BadUTF8, TooBig, TooManyFragments,
+		ClientClosed, ClientGone, ProtocolError, BadUTF8, BadDeflate, TooBig, TooManyFragments,
 		SlowReader, HeartbeatTimeout, HandlerPanic, WorkerFailed, Shutdown,
 	} {
 		k.of(why)

@@ -34,7 +34,7 @@ func TestReusedDescriptor(t *testing.T) {
 		oldClient.Close() // and this is the second
 		release()
 		within(t, "the turn", inTurn)
-		err := r.Adopt(server, nil, next)
+		err := r.Adopt(server, nil, next, false)
 		adopted <- err
 		vacate(below)
 		if err != nil {

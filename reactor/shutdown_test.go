@@ -63,7 +63,7 @@ func TestShutdown(t *testing.T) {
 	f("Post", w.Post(func(*Worker) {}))
 	f("TryPost", w.TryPost(func(*Worker) {}))
 	f("TrySubmit", w.Pool().TrySubmit(func() {}))
-	f("Adopt", r.Adopt(server, nil, newPeer(nil)))
+	f("Adopt", r.Adopt(server, nil, newPeer(nil), false))
 	f("Ready", r.Ready())
 	f("Shutdown", r.Shutdown(ctx, 1012, ""))
 }
@@ -147,7 +147,7 @@ func TestShutdownRace(t *testing.T) {
 		defer client.Close()
 		all.Go(func() {
 			h := newPeer(nil)
-			if err := r.Adopt(server, frame(ws.OpPing, ""), h); err != nil {
+			if err := r.Adopt(server, frame(ws.OpPing, ""), h, false); err != nil {
 				server.Close()
 				if !errors.Is(err, ErrClosed) {
 					t.Error(err)

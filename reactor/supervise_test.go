@@ -282,7 +282,7 @@ func TestDownAndOver(t *testing.T) {
 	server, client := pair(t)
 	defer client.Close()
 	defer server.Close()
-	if err := r.Adopt(server, nil, newPeer(nil)); !errors.Is(err, ErrDown) {
+	if err := r.Adopt(server, nil, newPeer(nil), false); !errors.Is(err, ErrDown) {
 		t.Errorf("Adopt says %v", err)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), patience)

@@ -44,6 +44,7 @@ type Worker struct {
 	spare    [][]Frame // lists for those who will be sent to
 	unused   int       // how many of them nobody needed since the last beat
 	scratch  []byte    // where frames are joined for one write
+	inflater inflater  // for the compressed messages of all connections
 	sweep    sweep
 	farewell *farewell // set when every connection is to be closed
 }

@@ -43,7 +43,7 @@ type Config struct {
 
 // Adopt gives a hijacked connection, and what was read of it already, to the
 // worker that has the fewest; reactor.Reactor has it.
-type Adopt = func(conn net.Conn, buffered []byte, h reactor.Handler) error
+type Adopt = func(conn net.Conn, buffered []byte, h reactor.Handler, deflate bool) error
 
 // Route is a path for simple clients: each frame in is a message to the group
 // that {group} in the path names, each message out is the bare payload.
