@@ -24,7 +24,7 @@ func (c *Conn) settle() {
 	if waits <= w.config.SendBuffer {
 		c.beyond = 0
 	}
-	if c.refused && c.state == open && waits <= w.config.SendBuffer/2 {
+	if c.refused && waits <= w.config.SendBuffer/2 {
 		c.refused = false
 		w.drained = append(w.drained, c)
 	}

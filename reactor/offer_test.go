@@ -37,6 +37,8 @@ func TestOfferPosition(t *testing.T) {
 	}
 	c := connect(t, r, h)
 	conn := within(t, "Open", h.conn)
+	// No beat from here on: who is written to again must not owe it to the clock.
+	eventually(t, "no beat is on its way", func() bool { return conn.Worker().beating.CompareAndSwap(false, true) })
 	on(t, conn.Worker(), func(*Worker) {
 		if position == messages || told != 0 {
 			t.Errorf("%d messages taken, Drained %d times, before the client has read", position, told)
@@ -91,6 +93,12 @@ func TestOfferBurst(t *testing.T) {
 		}
 	})
 	expect(t, c, large.encoded)
+	on(t, conn.Worker(), func(*Worker) {
+		conn.refused = true
+		if conn.Offer(small) {
+			t.Error("taken before Drained was called: it overtakes what was refused")
+		}
+	})
 }
 
 // stall has a connection refuse an Offer, and returns how many frames it took.
@@ -102,6 +110,22 @@ func stall(t *testing.T, conn *Conn, f Frame) (taken int) {
 		}
 	})
 	return taken
+}
+
+// TestOfferSmall: the smallest frames take no more memory than others, the list
+// that refers to them included.
+func TestOfferSmall(t *testing.T) {
+	const budget = 50_000
+	r := start(t, Config{Workers: 1, SendBuffer: budget})
+	h := newPeer(nil)
+	connect(t, r, h)
+	conn := within(t, "Open", h.conn)
+	stall(t, conn, NewFrame([]byte("x"), true))
+	on(t, conn.Worker(), func(*Worker) {
+		if n := len(conn.out); n*(3+reference) > budget+remnant || n < 1000 {
+			t.Errorf("%d frames of 3 bytes wait with a budget of %d", n, budget)
+		}
+	})
 }
 
 // TestSendBeyond: answers pass when groups have filled the budget, in the order in

@@ -104,7 +104,7 @@ func (w *Worker) bury() {
 		_ = c.nc.Close()
 		c.finish(Shutdown)
 	}
-	w.deferred.run(w) // what those who were told have deferred
+	w.deferred.run(w) // what the last turn has left, and who was told now
 	_ = w.wake.Close()
 	_ = unix.Close(w.inbox.wake)
 }

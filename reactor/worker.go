@@ -166,8 +166,5 @@ func (w *Worker) drain() {
 
 // exit, as the last post, ends the loop: nbio's poller has deferred all that it
 // must do. Its own Stop closes sockets on another goroutine and may lose
-// callbacks. The turn is ended first, since nothing that was deferred may be lost.
-func exit(w *Worker) {
-	w.endTurn()
-	runtime.Goexit()
-}
+// callbacks. What the last turn has deferred is left to bury.
+func exit(*Worker) { runtime.Goexit() }
