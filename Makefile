@@ -9,10 +9,10 @@ ARGS     ?=
 FUZZTIME ?= 60s
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test lint fuzz bench redis image clean
+.PHONY: help build run test lint fuzz bench bench-idle redis image clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
 
 build: ## bin/gateway and bin/bench
 	$(GOBUILD) -o bin/gateway ./gateway
@@ -32,6 +32,9 @@ fuzz: ## each fuzz target for FUZZTIME (60s)
 
 bench: build ## the reference load through Redis; ARGS are the harness's flags
 	scripts/bench.sh $(ARGS)
+
+bench-idle: build ## memory of idle connections, in nine sizes
+	scripts/bench-scene.sh idle --connections 1000,5000,19000 --groups-per-connection 0,1,10 --heap --duration 10s $(ARGS)
 
 redis: ## install redis-server (Debian, as root); no service is started
 	scripts/install-redis.sh

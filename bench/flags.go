@@ -4,11 +4,16 @@ import "github.com/spf13/cobra"
 
 // addTarget declares the flags that say whom to load and with what.
 func addTarget(c *cobra.Command, p *Plan) {
+	addTargetURL(c, p)
+	c.Flags().IntVar(&p.Connections, "connections", p.Connections, "connections that are members of a group")
+}
+
+// addTargetURL declares the flags that say whom to load.
+func addTargetURL(c *cobra.Command, p *Plan) {
 	f := c.Flags()
 	f.StringVar(&p.URL, "url", p.URL, "where clients connect; with "+groupMark+" in the path a route of bare payloads")
 	f.StringVar(&p.Operator, "operator", p.Operator, "base URL of the operator listener, for the gateway's CPU and RSS")
 	f.StringVar(&p.Token, "token", p.Token, "access token that may join and send to the groups")
-	f.IntVar(&p.Connections, "connections", p.Connections, "connections that are members of a group")
 }
 
 // addLoad declares the flags that make the load. Their defaults are the command's

@@ -40,7 +40,10 @@ func TestExitCodes(t *testing.T) {
 	f(exitUsage, "--groups 5", "run", "--connections", "4", "--groups", "5")
 	f(exitUsage, "--highest", "search", "--rate", "10", "--highest", "5")
 	f(exitUsage, "--operator", "idle", "--operator", "")
-	f(exitUsage, "--groups-per-connection 0", "idle", "--groups-per-connection", "0")
+	f(exitUsage, "--groups-per-connection -1", "idle", "--groups-per-connection", "-1")
+	f(exitUsage, "--gateway", "idle", "--connections", "5,6")
+	f(exitUsage, "--heap", "idle", "--heap")
+	f(exitFailed, "make build", "idle", "--connections", "5,6", "--gateway", "/nowhere/gateway")
 
 	f(exitFailed, "is the gateway running", "run", "--url", "ws://127.0.0.1:1/")
 	f(exitFailed, "is the gateway running", "search", "--url", "ws://127.0.0.1:1/")

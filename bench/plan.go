@@ -39,7 +39,7 @@ type Plan struct {
 	MaxP99   time.Duration `json:"max_p99_ns,omitempty"`
 	Loops    int           `json:"loops"` // epoll loops of the harness
 
-	Joins int    `json:"-"`   // groups each connection joins beside its own, for idle
+	Joins int    `json:"-"`   // groups each connection joins beside its own, for idle; -1: not even that
 	Run   string `json:"run"` // part of each group's name, so that runs do not hear each other
 }
 
@@ -77,7 +77,7 @@ func (p Plan) Address(id int) string {
 
 // Names are the groups that a connection joins: its own, and what idle adds.
 func (p Plan) Names(id int) []string {
-	if p.Plain() || id >= p.Connections {
+	if p.Plain() || id >= p.Connections || p.Joins < 0 {
 		return nil
 	}
 	names := []string{p.GroupName(p.Layout().Group(id))}
