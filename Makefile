@@ -9,7 +9,7 @@ ARGS     ?=
 FUZZTIME ?= 60s
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test lint fuzz bench bench-idle redis image clean
+.PHONY: help build run test lint fuzz bench bench-idle bench-slow bench-storm bench-workers redis image clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -35,6 +35,15 @@ bench: build ## the reference load through Redis; ARGS are the harness's flags
 
 bench-idle: build ## memory of idle connections, in nine sizes
 	scripts/bench-scene.sh idle --connections 1000,5000,19000 --groups-per-connection 0,1,10 --heap --duration 10s $(ARGS)
+
+bench-slow: build ## readers that stop for 30 s in a group of 1000
+	scripts/bench-scene.sh slow $(ARGS)
+
+bench-storm: build ## 18,000 connections that come and leave at once
+	scripts/bench-scene.sh storm $(ARGS)
+
+bench-workers: build ## throughput and spread with 1 and 2 workers
+	scripts/bench-scene.sh workers $(ARGS)
 
 redis: ## install redis-server (Debian, as root); no service is started
 	scripts/install-redis.sh

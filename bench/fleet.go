@@ -21,6 +21,7 @@ type Fleet struct {
 	layout Layout
 	conns  []*Conn       // by id; while the loops run, each belongs to one of them
 	took   time.Duration // from the first SYN to the last join's ack
+	extras extras        // of the scene, for the loops
 
 	// Static after start.
 	loops  []*Loop
@@ -99,6 +100,7 @@ func (f *Fleet) start(course *Course) error {
 			pacer: f.pacer(i, n),
 			full:  f.full, empty: f.empty, poll: poll,
 			buf: make([]byte, readBytes+2*f.plan.Size), window: newWindow(i),
+			extras: f.extras,
 		})
 	}
 	if err := f.share(); err != nil {
@@ -222,15 +224,21 @@ func (f *Fleet) losses() (sum Losses) {
 		if c.refusal != "" && sum.Refusal == nil {
 			sum.Refusal = errors.New(c.refusal)
 		}
-		for slot := range c.seen {
-			// How far the publisher got is known from its turns, not from what arrived:
-			// otherwise the loss of a series' tail would go unseen.
-			first, _ := f.layout.Turn(c.group, slot, 0)
-			end := f.layout.Published(c.group, slot, f.conns[first].turns)
-			c.seen[slot].Missing(end, func(seq uint64) { sum.Lost += f.promised(c.group, slot, seq) })
-		}
+		sum.Lost += f.lost(c)
 	}
 	return sum
+}
+
+// lost is how many deliveries of acked publishes one connection did not get.
+func (f *Fleet) lost(c *Conn) (n uint64) {
+	for slot := range c.seen {
+		// How far the publisher got is known from its turns, not from what arrived:
+		// otherwise the loss of a series' tail would go unseen.
+		first, _ := f.layout.Turn(c.group, slot, 0)
+		end := f.layout.Published(c.group, slot, f.conns[first].turns)
+		c.seen[slot].Missing(end, func(seq uint64) { n += f.promised(c.group, slot, seq) })
+	}
+	return n
 }
 
 // promised is 1 if a message was acked. One that was refused, or that nobody

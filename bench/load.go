@@ -22,6 +22,11 @@ const (
 // An error means that there is no result; a failed run has one. When ctx ends, the
 // schedule is cut short and what was published is still waited for.
 func load(ctx context.Context, p Plan, show *Progress) (*Result, error) {
+	return loadWith(ctx, p, Scene{}, show)
+}
+
+// loadWith is load with a scene beside it.
+func loadWith(ctx context.Context, p Plan, scene Scene, show *Progress) (*Result, error) {
 	defer show.End()
 	p.Run = runName()
 	r := &Result{Started: time.Now(), Plan: p, Machine: machine()}
@@ -59,13 +64,17 @@ func load(ctx context.Context, p Plan, show *Progress) (*Result, error) {
 		}
 		sampled <- op.Watch(sampling, course.start)
 	}()
-	timeline, err := fleet.sail(ctx, course, r, show)
+	scene.begin(fleet, course)
+	during, played := scene.play(ctx, course)
+	timeline, err := fleet.sail(during, course, r, show)
+	r.Cut = played() && r.Cut
 	stopSampling()
 	r.Samples = <-sampled
 	if err != nil {
 		return nil, err
 	}
 	losses := fleet.losses()
+	scene.end(fleet)
 	r.fill(timeline.Sum, losses, course.Measured())
 	r.Points = timeline.Points
 	r.Harness.Busy = timeline.Busiest(course.Measured())

@@ -34,6 +34,7 @@ type Loop struct {
 	heads   [][]byte // by group: a request up to the ackId's digits
 	full    chan<- *Window
 	empty   <-chan *Window
+	extras
 
 	// Owned by run.
 	poll   *poller
@@ -44,6 +45,7 @@ type Loop struct {
 	turn   uint64 // the next turn of the schedule
 	window *Window
 	tally  Tally
+	owed   uint64        // deliveries that what was sent makes, acked or not
 	hunger time.Duration // time for which it was ready to run and did not; known at the end
 
 	state [4]atomic.Uint64 // tally, for everybody else
@@ -76,6 +78,9 @@ func (l *Loop) run() error {
 	for !l.course.over.Load() {
 		l.now = l.course.Elapsed()
 		pause := l.publish()
+		if l.absence.Return(l) {
+			pause = 0
+		}
 		slept := l.poll.slept
 		ready, err := l.poll.wait(pause)
 		if err != nil {
@@ -95,6 +100,9 @@ func (l *Loop) run() error {
 // serve goes on with one socket.
 func (l *Loop) serve(r readiness) {
 	c := l.conns[r.index]
+	if l.absence.Holds(c, l.now) {
+		return
+	}
 	if c.fd >= 0 && len(c.out) > 0 {
 		if err := c.flush(); err != nil {
 			l.drop(c, err.Error())

@@ -4,6 +4,7 @@ package main
 
 import (
 	"errors"
+	"net/netip"
 	"time"
 )
 
@@ -17,14 +18,17 @@ type readiness struct {
 
 type poller struct{ slept time.Duration }
 
-func newPoller() (*poller, error)                         { return nil, errLinux }
-func pin()                                                {}
-func starved() time.Duration                              { return 0 }
-func (p *poller) add(int, int) error                      { return errLinux }
-func (p *poller) wait(time.Duration) ([]readiness, error) { return nil, errLinux }
-func (p *poller) close()                                  {}
-func readSocket(int, []byte) (int, error)                 { return 0, errLinux }
-func writeSocket(int, []byte) (int, error)                { return 0, errLinux }
-func duplicate(uintptr) (int, error)                      { return 0, errLinux }
-func closeSocket(int)                                     {}
-func again(error) bool                                    { return false }
+func newPoller() (*poller, error)                           { return nil, errLinux }
+func pin()                                                  {}
+func starved() time.Duration                                { return 0 }
+func (p *poller) add(int, int) error                        { return errLinux }
+func (p *poller) wait(time.Duration) ([]readiness, error)   { return nil, errLinux }
+func (p *poller) close()                                    {}
+func readSocket(int, []byte) (int, error)                   { return 0, errLinux }
+func writeSocket(int, []byte) (int, error)                  { return 0, errLinux }
+func duplicate(uintptr) (int, error)                        { return 0, errLinux }
+func closeSocket(int)                                       {}
+func again(error) bool                                      { return false }
+func connectSocket(netip.Addr, netip.AddrPort) (int, error) { return -1, errLinux }
+func connectError(int) error                                { return errLinux }
+func shrinkReceive(int, int) error                          { return errLinux }

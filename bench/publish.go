@@ -19,6 +19,9 @@ func head(p Plan, group int) []byte {
 // publish sends what is due by now, a burst at most, and returns how long the
 // loop may wait for its sockets before the next is.
 func (l *Loop) publish() (pause time.Duration) {
+	if l.outstanding > 0 {
+		return l.pump()
+	}
 	for range maxBurst {
 		// The end is read each time, because a signal moves it.
 		due, end := l.pacer.Due(l.turn), l.course.End()
@@ -68,6 +71,7 @@ func (l *Loop) take(due time.Duration, send bool) {
 				record(l.window.Lateness, late)
 			}
 			l.tally.Sent++
+			l.owed += fresh.Owed
 		}
 	}
 	l.count(due, fresh)

@@ -130,6 +130,9 @@ func (l *Loop) delivery(c *Conn, p Payload) {
 		l.window.Faults.Reordered++
 	}
 	l.tally.Delivered++
+	if l.observe != nil {
+		l.observe(c, p, l.now)
+	}
 	fresh := Counts{Delivered: 1}
 	if l.now < l.course.End()+grace {
 		fresh.OnTime = 1
