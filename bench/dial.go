@@ -81,7 +81,7 @@ func dial(ctx context.Context, p Plan, id int) (*Conn, error) {
 func upgrade(ctx context.Context, p Plan, id int) (net.Conn, *bufio.Reader, error) {
 	var status error
 	d := ws.Dialer{
-		NetDial: source(id).DialContext,
+		NetDial: p.shrink(source(id), id).DialContext,
 		// The dialer's own error keeps the code and drops the reason.
 		OnStatusError: func(code int, reason []byte, _ io.Reader) {
 			status = statusError(code, string(reason))

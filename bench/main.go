@@ -62,14 +62,15 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          cobra.NoArgs,
-		RunE:          func(c *cobra.Command, _ []string) error { return errors.New("say what to do: run, search or idle") },
+		RunE:          func(c *cobra.Command, _ []string) error { return errors.New("say what to do; bench --help lists it") },
 		Example: `  bench run
   bench run --url ws://10.0.0.5:8000/client/hubs/chat --operator http://10.0.0.5:9000 --rate 20000
   bench search --duration 5s
-  bench idle --connections 10000`,
+  bench idle --connections 10000
+  bench storm --gateway bin/gateway`,
 	}
 	root.CompletionOptions.DisableDefaultCmd = true
-	root.AddCommand(runCommand(), searchCommand(), idleCommand(), stormCommand())
+	root.AddCommand(runCommand(), searchCommand(), idleCommand(), slowCommand(), stormCommand(), workersCommand())
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)

@@ -31,7 +31,7 @@ func TestExitCodes(t *testing.T) {
 	f(exitDone, "--highest", "search", "--help")
 	f(exitDone, "--groups-per-connection", "idle", "--help")
 
-	f(exitUsage, "run, search or idle")
+	f(exitUsage, "say what to do")
 	f(exitUsage, "unknown command", "walk")
 	f(exitUsage, "unknown flag", "run", "--walk")
 	f(exitUsage, "invalid argument", "run", "--rate", "much")
@@ -43,6 +43,12 @@ func TestExitCodes(t *testing.T) {
 	f(exitUsage, "--groups-per-connection -1", "idle", "--groups-per-connection", "-1")
 	f(exitUsage, "--gateway", "idle", "--connections", "5,6")
 	f(exitUsage, "--heap", "idle", "--heap")
+	f(exitUsage, "--gateway", "slow")
+	f(exitUsage, "--readers 1000", "slow", "--gateway", "g", "--readers", "1000")
+	f(exitUsage, "--gateway", "storm")
+	f(exitUsage, "--waves 0", "storm", "--gateway", "g", "--waves", "0")
+	f(exitUsage, "--gateway", "workers")
+	f(exitUsage, "--workers [0]", "workers", "--gateway", "g", "--workers", "0")
 	f(exitFailed, "make build", "idle", "--connections", "5,6", "--gateway", "/nowhere/gateway")
 
 	f(exitFailed, "is the gateway running", "run", "--url", "ws://127.0.0.1:1/")

@@ -39,8 +39,9 @@ type Plan struct {
 	MaxP99   time.Duration `json:"max_p99_ns,omitempty"`
 	Loops    int           `json:"loops"` // epoll loops of the harness
 
-	Joins int    `json:"-"`   // groups each connection joins beside its own, for idle; -1: not even that
-	Run   string `json:"run"` // part of each group's name, so that runs do not hear each other
+	Joins int              `json:"-"`   // groups each connection joins beside its own, for idle; -1: not even that
+	Small func(id int) int `json:"-"`   // the receive buffer of a connection, in bytes; nil or 0: the system's own
+	Run   string           `json:"run"` // part of each group's name, so that runs do not hear each other
 }
 
 // defaultPlan is the load that a gateway has to carry by its specification.

@@ -4,6 +4,7 @@ package main
 
 import (
 	"errors"
+	"net"
 	"net/netip"
 	"time"
 )
@@ -31,4 +32,4 @@ func closeSocket(int)                                       {}
 func again(error) bool                                      { return false }
 func connectSocket(netip.Addr, netip.AddrPort) (int, error) { return -1, errLinux }
 func connectError(int) error                                { return errLinux }
-func shrinkReceive(int, int) error                          { return errLinux }
+func (Plan) shrink(d *net.Dialer, _ int) *net.Dialer        { return d }

@@ -1,7 +1,11 @@
 package main
 
 import (
+	"context"
+	"errors"
+	"net"
 	"net/netip"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -55,8 +59,26 @@ func connectError(fd int) error {
 	return err
 }
 
-// shrinkReceive bounds what the kernel keeps for a connection that is not read. The
-// kernel doubles the number for its own needs.
-func shrinkReceive(fd, bytes int) error {
-	return unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, bytes)
+// shrink bounds what the kernel keeps for a connection that is not read, if the plan
+// says so. The kernel doubles the number for its own needs.
+//
+// It must be done before the connection is made. Afterwards the sender has been
+// promised more already: what it sends is then dropped instead of held back, and it
+// tries again ever more seldom, after half a minute of that only every half minute.
+func (p Plan) shrink(d *net.Dialer, id int) *net.Dialer {
+	if p.Small == nil || p.Small(id) == 0 {
+		return d
+	}
+	first := d.ControlContext
+	d.ControlContext = func(ctx context.Context, network, address string, raw syscall.RawConn) (err error) {
+		if first != nil {
+			if err := first(ctx, network, address, raw); err != nil {
+				return err
+			}
+		}
+		return errors.Join(raw.Control(func(fd uintptr) {
+			err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUF, p.Small(id))
+		}), err)
+	}
+	return d
 }
