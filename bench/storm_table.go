@@ -49,9 +49,9 @@ func ratio(a, b float64) float64 {
 // writeTable writes the storm for a terminal.
 func (s *Storm) writeTable(w io.Writer) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprint(t, "wave\tin\ttook\tin/s\tentry p50\tp99\tmax\t503\tbroken\tSYN again\tgone after\t\n")
+	fmt.Fprint(t, "wave\tin\tSYNs out\ttook\tin/s\tentry p50\tp99\tmax\t503\tbroken\tSYN again\tgone after\t\n")
 	for i, r := range s.Waves {
-		fmt.Fprintf(t, "%d\t%s\t%.2f s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%.2f s\t\n", i+1, grouped(r.Connections), r.Seconds, grouped(r.PerSecond),
+		fmt.Fprintf(t, "%d\t%s\t%.2f s\t%.2f s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%.2f s\t\n", i+1, grouped(r.Connections), r.Knocked, r.Seconds, grouped(r.PerSecond),
 			ms(r.Entry.P50), ms(r.Entry.P99), ms(r.Entry.Max), grouped(r.Refused), grouped(r.Broken), grouped(r.Dropped), r.LeaveTook)
 	}
 	if err := t.Flush(); err != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"net/netip"
 	"net/url"
 	"strings"
 	"testing"
@@ -94,6 +95,24 @@ func TestMemory(t *testing.T) {
 	if got, want := memory(samples, 0), (Memory{5, 99, 8}); got != want {
 		t.Errorf("%+v, want %+v", got, want)
 	}
+}
+
+// Guests share an address only as far as the kernel finds its ports at once, and no
+// two waves do.
+func TestWaveSource(t *testing.T) {
+	f := func(host string, n, guest int, want string) {
+		t.Helper()
+		w := &Wave{number: n, to: netip.MustParseAddrPort(host)}
+		if got := w.source(guest); got.IsValid() != (want != "") || got.IsValid() && got.String() != want {
+			t.Errorf("guest %d of wave %d to %s comes from %v, want %q", guest, n, host, got, want)
+		}
+	}
+	f("127.0.0.1:80", 0, 0, "127.1.0.1")
+	f("127.0.0.1:80", 0, 1999, "127.1.0.1")
+	f("127.0.0.1:80", 0, 2000, "127.1.0.2")
+	f("127.0.0.1:80", 3, 17_999, "127.1.3.9")
+	f("10.0.0.1:80", 3, 17_999, "")
+	f("[::1]:80", 3, 17_999, "")
 }
 
 // Two small waves at the real gateway, with so few handshakes at a time that some
