@@ -4,10 +4,6 @@ import (
 	"github.com/gobwas/ws"
 )
 
-// maxPending bounds what a connection's socket has not taken yet. A server that
-// stops reading for so long does not hold the rate, and the publish is not sent.
-const maxPending = 256 << 10
-
 // Conn is one connection of the harness. After dial it belongs to one loop, and
 // to whoever reads the result once that loop has ended.
 type Conn struct {
@@ -18,10 +14,8 @@ type Conn struct {
 	place    uint64 // where it stands among its loop's senders
 
 	// Owned by the loop.
-	fd      int        // -1 once closed
-	in      []byte     // the start of a frame whose rest has not come yet
+	Socket
 	message []byte     // the fragments so far
-	out     []byte     // what the socket did not take yet
 	seen    []Sequence // by slot: what each publisher of its group said
 	turns   uint64     // of the schedule that it had, used or not
 	acks    Sequence   // the turns that were acked
@@ -31,42 +25,11 @@ type Conn struct {
 
 // newConn returns connection id with the bookkeeping that its place calls for.
 func newConn(l Layout, id int) *Conn {
-	c := &Conn{id: id, group: l.Group(id), fd: -1}
+	c := &Conn{id: id, group: l.Group(id), Socket: Socket{fd: -1}}
 	if c.group >= 0 {
 		c.seen = make([]Sequence, l.Slots(c.group))
 	}
 	return c
-}
-
-// write sends b, or keeps what the socket does not take; it never waits, which is
-// why the harness cannot deadlock with a server that waits for it to read. False if
-// nothing of b was taken because too much is pending already.
-func (c *Conn) write(b []byte) (taken bool, err error) {
-	if len(c.out) > 0 {
-		if len(c.out)+len(b) > maxPending {
-			return false, nil
-		}
-		c.out = append(c.out, b...)
-		return true, nil
-	}
-	n, err := writeSocket(c.fd, b)
-	if err != nil && !again(err) {
-		return false, err
-	}
-	c.out = append(c.out, b[n:]...)
-	return true, nil
-}
-
-// flush goes on with what write kept.
-func (c *Conn) flush() error {
-	n, err := writeSocket(c.fd, c.out)
-	if err != nil && !again(err) {
-		return err
-	}
-	if c.out = append(c.out[:0], c.out[n:]...); len(c.out) == 0 {
-		c.out = nil // a server that stalled once would cost this for ever
-	}
-	return nil
 }
 
 // leave ends the connection politely, as far as that needs no waiting.

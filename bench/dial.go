@@ -42,38 +42,47 @@ type Reply struct {
 	} `json:"error"`
 }
 
-// dial opens connection id, joins its groups and hands its socket over to our own
-// poller. It waits for the server, at most handshakeTimeout.
+// dial opens connection id and joins its groups. It waits for the server, at most
+// handshakeTimeout.
 func dial(ctx context.Context, p Plan, id int) (*Conn, error) {
+	c := newConn(p.Layout(), id)
+	names := p.Names(id)
+	if err := c.connect(ctx, p, id, names); err != nil {
+		return nil, err
+	}
+	c.firstAck = uint64(len(names)) + 1
+	return c, nil
+}
+
+// connect opens the socket as connection id, joins the groups and hands the socket
+// over to our own poller. It waits for the server, at most handshakeTimeout.
+func (s *Socket) connect(ctx context.Context, p Plan, id int, names []string) error {
 	ctx, cancel := context.WithTimeout(ctx, handshakeTimeout)
 	defer cancel()
 	conn, buffered, err := upgrade(ctx, p, id)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer conn.Close() // what stays open is the duplicate that adopt makes
 	deadline, _ := ctx.Deadline()
 	if err := conn.SetDeadline(deadline); err != nil {
-		return nil, err
+		return err
 	}
-	c := newConn(p.Layout(), id)
 	// Without a buffer each frame is read in pieces, at a system call each. That is
 	// dear, and leaves in the socket what belongs to the loop.
 	var r io.Reader = conn
 	if buffered != nil {
 		r = buffered
 	}
-	names := p.Names(id)
 	if err := join(conn, r, names); err != nil {
-		return nil, err
+		return err
 	}
-	c.firstAck = uint64(len(names)) + 1
 	if buffered != nil {
 		rest, _ := buffered.Peek(buffered.Buffered())
-		c.in = append(c.in, rest...)
+		s.in = append(s.in, rest...)
 		ws.PutReader(buffered)
 	}
-	return c, c.adopt(conn)
+	return s.adopt(conn)
 }
 
 // upgrade connects and shakes hands. The reader holds what the server said at
@@ -199,22 +208,4 @@ func readReply(r io.Reader) (reply Reply, err error) {
 		err = errors.New(closeReason(payload))
 	}
 	return reply, err
-}
-
-// adopt takes the socket out of Go's poller: closing conn afterwards closes only
-// the descriptor that Go knows.
-func (c *Conn) adopt(conn net.Conn) error {
-	tcp, ok := conn.(*net.TCPConn)
-	if !ok {
-		return fmt.Errorf("want a TCP connection, have %T", conn)
-	}
-	raw, err := tcp.SyscallConn()
-	if err != nil {
-		return err
-	}
-	var dup error
-	if err := raw.Control(func(fd uintptr) { c.fd, dup = duplicate(fd) }); err != nil {
-		return err
-	}
-	return remedy(dup)
 }

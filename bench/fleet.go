@@ -41,39 +41,40 @@ func openFleet(ctx context.Context, p Plan, opened func(n int)) (*Fleet, error) 
 		return nil, err
 	}
 	f.conns = make([]*Conn, f.layout.Total())
-	// The first failure stops all others: what is wrong with one connection is wrong
-	// with the next thousand, and one message says it better.
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
 	start := time.Now()
-	var next, done atomic.Int64
-	var dialers sync.WaitGroup
-	for range min(maxHandshakes, len(f.conns)) {
-		dialers.Go(func() {
-			if err := f.dialAll(ctx, &next, func() { opened(int(done.Add(1))) }); err != nil {
-				cancel(err)
-			}
-		})
-	}
-	dialers.Wait()
+	var done atomic.Int64
+	err := dialAll(ctx, len(f.conns), func(ctx context.Context, id int) (err error) {
+		f.conns[id], err = dial(ctx, p, id)
+		opened(int(done.Add(1)))
+		return err
+	})
 	f.took = time.Since(start)
-	if ctx.Err() != nil {
+	if err != nil {
 		f.close()
-		return nil, context.Cause(ctx)
+		return nil, err
 	}
 	return f, nil
 }
 
-// dialAll opens connections, each the next that nobody else has begun, until there
-// is none or ctx ends.
-func (f *Fleet) dialAll(ctx context.Context, next *atomic.Int64, opened func()) (err error) {
-	for id := int(next.Add(1)) - 1; id < len(f.conns) && ctx.Err() == nil; id = int(next.Add(1)) - 1 {
-		if f.conns[id], err = dial(ctx, f.plan, id); err != nil {
-			return fmt.Errorf("connection %d of %d: %w", id+1, len(f.conns), err)
-		}
-		opened()
+// dialAll calls dial for each connection from 0 to n-1, several at a time, and waits
+// until all calls have ended. The first failure stops all others: what is wrong with
+// one connection is wrong with the next thousand, and one message says it better.
+func dialAll(ctx context.Context, n int, dial func(ctx context.Context, id int) error) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var next atomic.Int64
+	var dialers sync.WaitGroup
+	for range min(maxHandshakes, n) {
+		dialers.Go(func() {
+			for id := int(next.Add(1)) - 1; id < n && ctx.Err() == nil; id = int(next.Add(1)) - 1 {
+				if err := dial(ctx, id); err != nil {
+					cancel(fmt.Errorf("connection %d of %d: %w", id+1, n, err))
+				}
+			}
+		})
 	}
-	return nil
+	dialers.Wait()
+	return context.Cause(ctx)
 }
 
 // start puts the connections under loops and lets them run until the course is

@@ -55,7 +55,16 @@ func findPayload(message []byte, size int) (p Payload, ok bool) {
 	if at < 0 || len(message)-at < max(size, payloadMin) {
 		return p, false
 	}
-	b := message[at+len(magic):]
+	return readPayload(message[at:])
+}
+
+// readPayload reads the payload that begins where b does, which has at least
+// payloadMin bytes.
+func readPayload(b []byte) (p Payload, ok bool) {
+	if string(b[:len(magic)]) != magic {
+		return p, false
+	}
+	b = b[len(magic):]
 	group, ok1 := readHex(b[:groupDigits])
 	b = b[groupDigits:]
 	slot, ok2 := readHex(b[:slotDigits])

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"time"
 
 	"github.com/gobwas/ws"
@@ -15,13 +14,9 @@ import (
 // that does not fill the buffer took all there was, unless the end of the stream
 // stands behind it.
 func (l *Loop) read(c *Conn, ending bool) (more bool) {
-	have := copy(l.buf, c.in)
-	n, err := readSocket(c.fd, l.buf[have:])
-	switch {
-	case err != nil && again(err):
+	have, err := c.receive(l.buf)
+	if err != nil && again(err) {
 		return false
-	case err == nil && n == 0:
-		err = io.ErrUnexpectedEOF
 	}
 	if err != nil {
 		l.drop(c, fmt.Sprintf("the connection broke without a close frame: %v", err))
@@ -30,13 +25,13 @@ func (l *Loop) read(c *Conn, ending bool) (more bool) {
 	// After the read and not before: what arrived while the loop was busy has
 	// waited, and that is part of the latency.
 	l.now = l.course.Elapsed()
-	rest, err := l.frames(c, l.buf[:have+n])
+	rest, err := l.frames(c, l.buf[:have])
 	if err != nil {
 		l.drop(c, err.Error())
 		return false
 	}
 	c.in = append(c.in[:0], rest...)
-	return ending || have+n == len(l.buf)
+	return ending || have == len(l.buf)
 }
 
 // frames handles each whole frame in b and returns what is left.
