@@ -9,7 +9,7 @@ ARGS     ?=
 FUZZTIME ?= 60s
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test lint fuzz bench bench-idle bench-slow bench-storm bench-workers redis image clean
+.PHONY: help build run test lint fuzz bench bench-limit bench-idle bench-slow bench-storm bench-workers redis image clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -32,6 +32,9 @@ fuzz: ## each fuzz target for FUZZTIME (60s)
 
 bench: build ## the reference load through Redis; ARGS are the harness's flags
 	scripts/bench.sh $(ARGS)
+
+bench-limit: build ## the gateway against bare TCP writers, on one core each; ARGS=--quick is the short form
+	scripts/bench-limit.sh $(ARGS)
 
 bench-idle: build ## memory of idle connections, in nine sizes
 	scripts/bench-scene.sh idle --connections 1000,5000,19000 --groups-per-connection 0,1,10 --heap --duration 10s $(ARGS)

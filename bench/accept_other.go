@@ -1,0 +1,5 @@
+//go:build !linux
+
+package main
+
+func acceptSocket(int) (int, error) { return -1, errLinux }

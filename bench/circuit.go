@@ -1,0 +1,173 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+)
+
+const (
+	// circuitPublishers is how many connections publish: enough that a server has more
+	// than one socket to read, few enough that several messages share a write.
+	circuitPublishers = 4
+	// stall is how long nothing may arrive while something is due. It is far above what
+	// a busy machine makes of any of it.
+	stall = 20 * time.Second
+)
+
+// Circuit is the connections to one server in one shape, and the books about them:
+// what was published, and what each member has heard. Members and publishers are
+// connections of their own. All of it belongs to whoever calls its methods, one
+// goroutine at a time, and stays open between measurements.
+//
+// Each group has one publisher and each member knows the number that is due next in
+// each of its groups, so the first message that is lost, doubled, misplaced or out of
+// order ends the run.
+type Circuit struct {
+	// Static after openCircuit.
+	subject    Subject
+	shape      Shape
+	size       int
+	members    []*Member
+	publishers []*Publisher
+	template   *Template
+	epoch      time.Time // what due times count from
+
+	poll  *poller
+	buf   []byte
+	now   time.Duration // since epoch, when the socket was read
+	turns uint64        // publishes so far; they go round the groups
+
+	published []uint64 // by group
+	owed      int      // deliveries under way
+	delivered uint64
+	acked     uint64
+	latency   *hdrhistogram.Histogram // due to delivered; nil: not of interest
+}
+
+// Member is one connection that listens.
+type Member struct {
+	Socket
+	group int      // the only one, or -1
+	next  []uint64 // the number that is due: of that group, or by group
+}
+
+// Publisher is one connection that publishes.
+type Publisher struct {
+	Socket
+	batch   []byte // to be written at the end of the turn
+	tickets uint64 // ackIds so far
+	answers uint64 // acks so far
+	acks    Sequence
+}
+
+// openCircuit opens all connections, or none. It waits for the server. The caller
+// closes the circuit.
+func openCircuit(ctx context.Context, s Subject, shape Shape, size, publishers int, acks bool) (*Circuit, error) {
+	run := runName()
+	c := &Circuit{
+		subject: s, shape: shape, size: size, epoch: time.Now(),
+		buf: make([]byte, readBytes+2*(size+envelopeBytes)), published: make([]uint64, shape.Groups),
+	}
+	var err error
+	if c.template, err = s.template(run, size, acks); err != nil {
+		return nil, err
+	}
+	if c.poll, err = newPoller(); err != nil {
+		return nil, fmt.Errorf("opening a poller: %w", err)
+	}
+	for id := range shape.Connections {
+		m := &Member{Socket: Socket{fd: -1}, group: -1, next: make([]uint64, 1)}
+		if shape.Everywhere {
+			m.next = make([]uint64, shape.Groups)
+		} else {
+			m.group = id % shape.Groups
+		}
+		c.members = append(c.members, m)
+	}
+	for range publishers {
+		c.publishers = append(c.publishers, &Publisher{Socket: Socket{fd: -1}})
+	}
+	err = dialAll(ctx, len(c.members)+publishers, func(ctx context.Context, id int) error {
+		if id < len(c.members) {
+			return s.connect(ctx, &c.members[id].Socket, run, id, shape.Joined(id))
+		}
+		return s.connect(ctx, c.socket(id), run, id, nil)
+	})
+	for id := 0; id < len(c.members)+publishers && err == nil; id++ {
+		err = c.poll.add(c.socket(id).fd, id)
+	}
+	if err != nil {
+		c.close()
+		return nil, fmt.Errorf("%s, %s: %w", s.Name, shape.Name, err)
+	}
+	return c, nil
+}
+
+// socket is the connection of that number: members come first.
+func (c *Circuit) socket(id int) *Socket {
+	if id < len(c.members) {
+		return &c.members[id].Socket
+	}
+	return &c.publishers[id-len(c.members)].Socket
+}
+
+// close closes all connections.
+func (c *Circuit) close() {
+	for id := range len(c.members) + len(c.publishers) {
+		c.socket(id).close()
+	}
+	c.poll.close()
+}
+
+// elapsed is the time since the circuit's epoch.
+func (c *Circuit) elapsed() time.Duration { return time.Since(c.epoch) }
+
+// publish puts the next message into its publisher's batch. False if that connection
+// takes no more for now.
+func (c *Circuit) publish(due time.Duration) bool {
+	group := int(c.turns % uint64(c.shape.Groups))
+	p := c.publishers[group%len(c.publishers)]
+	if len(p.out) > 0 {
+		return false
+	}
+	p.batch = c.template.stamp(p.batch, Payload{Group: group, Seq: c.published[group], Due: due}, firstTicket+p.tickets)
+	p.tickets++
+	c.turns++
+	c.published[group]++
+	c.owed += c.shape.Fanout()
+	return true
+}
+
+// send writes the batches: one write a publisher, however many messages are due.
+func (c *Circuit) send() error {
+	for _, p := range c.publishers {
+		if len(p.batch) == 0 {
+			continue
+		}
+		if _, err := p.write(p.batch); err != nil {
+			return fmt.Errorf("publishing: %w", err)
+		}
+		p.batch = p.batch[:0]
+	}
+	return nil
+}
+
+// turn sends what is due and serves the sockets that are ready, after at most pause.
+func (c *Circuit) turn(pause time.Duration) error {
+	if err := c.send(); err != nil {
+		return err
+	}
+	ready, err := c.poll.wait(pause)
+	if err != nil {
+		return fmt.Errorf("waiting for sockets: %w", err)
+	}
+	for _, r := range ready {
+		if err := c.serve(r); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,80 @@
+#!/usr/bin/env bash
+# bench-limit.sh [ARGS...]: `make bench-limit`. Starts two bare TCP writers, a gateway
+# on the memory broker, Redis and a gateway on it, and has bench limit measure them in
+# turn: how near the gateway is to what the machine allows. The servers share one
+# core, the load and Redis another. ARGS are the harness's flags:
+#
+#   make bench-limit ARGS=--quick
+#   make bench-limit ARGS="--parts throughput --shapes 100x10 --sizes 64 --rounds 9"
+#
+# GATEWAY_ARGS are further flags of both gateways. One worker, since they have one
+# core. The result is also in bench-results/, as JSON.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+# shellcheck source=scripts/processes.sh
+source scripts/processes.sh
+
+server_core=${SERVER_CORE:-0}
+load_core=${LOAD_CORE:-1}
+
+scripts/need.sh taskset util-linux
+scripts/install-redis.sh
+if ! taskset -c "$server_core" true || ! taskset -c "$load_core" true; then
+	echo "bench-limit.sh: this wants two cores, $server_core for the servers and $load_core for the load; choose others with SERVER_CORE and LOAD_CORE" >&2
+	exit 1
+fi
+ulimit -n "$(ulimit -Hn)" 2>/dev/null || true
+
+# start_bare NAME ARGS... starts a bare server, sets its address in public, and its
+# process id in started.
+start_bare() {
+	local log=$scratch/$1.log name=$1
+	shift
+	bin/bench bare --listen 127.0.0.1:0 "$@" >"$log" 2>&1 &
+	started+=("$!")
+	await "$!" "$name" listens "$log" || {
+		cat "$log" >&2
+		return 1
+	}
+}
+
+listens() {
+	public=$(address "$1" public)
+}
+
+# add NAME SCHEME PATH has the server that was started last measured.
+add() {
+	servers+=(--server "$1=$2://$public$3" --pid "$1=${started[-1]}")
+}
+
+servers=()
+gateway=(--set workers=1)
+read -ra more <<<"${GATEWAY_ARGS:-}"
+gateway+=("${more[@]}")
+
+# What a shell starts inherits the shell's cores.
+taskset -cp "$load_core" $$ >/dev/null
+start_redis
+servers+=(--pid "store=${started[-1]}")
+taskset -cp "$server_core" $$ >/dev/null
+start_bare write
+add write tcp ""
+start_bare join --join
+add join tcp ""
+start_gateway memory --broker memory "${gateway[@]}"
+add memory ws /client/hubs/chat
+# shellcheck disable=SC2154 # start_redis sets it
+start_gateway redis --broker "$redis_url" "${gateway[@]}"
+add redis ws /client/hubs/chat
+taskset -cp "$load_core" $$ >/dev/null
+
+mkdir -p bench-results
+code=0
+bin/bench limit "${servers[@]}" --json "bench-results/limit-$(date -u +%Y%m%dT%H%M%SZ).json" "$@" || code=$?
+if [ "$code" -ne 0 ]; then
+	for name in write join memory redis; do
+		echo "--- the last words of $name" >&2
+		tail -n 5 "$scratch/$name.log" >&2
+	done
+fi
+exit "$code"
