@@ -8,14 +8,9 @@ import (
 	"github.com/HdrHistogram/hdrhistogram-go"
 )
 
-const (
-	// circuitPublishers is how many connections publish: enough that a server has more
-	// than one socket to read, few enough that several messages share a write.
-	circuitPublishers = 4
-	// stall is how long nothing may arrive while something is due. It is far above what
-	// a busy machine makes of any of it.
-	stall = 20 * time.Second
-)
+// circuitPublishers is how many connections publish: enough that a server has more
+// than one socket to read, few enough that several messages share a write.
+const circuitPublishers = 4
 
 // Circuit is the connections to one server in one shape, and the books about them:
 // what was published, and what each member has heard. Members and publishers are
@@ -33,7 +28,8 @@ type Circuit struct {
 	members    []*Member
 	publishers []*Publisher
 	template   *Template
-	epoch      time.Time // what due times count from
+	patience   time.Duration // for which nothing may come that is due
+	epoch      time.Time     // what due times count from
 
 	poll  *poller
 	buf   []byte
@@ -54,6 +50,15 @@ type Member struct {
 	next  []uint64 // the number that is due: of that group, or by group
 }
 
+// newMember returns connection id with the books that its place calls for.
+func newMember(shape Shape, id int) *Member {
+	m := &Member{Socket: Socket{fd: -1}, group: id % shape.Groups, next: make([]uint64, 1)}
+	if shape.Everywhere {
+		m.group, m.next = -1, make([]uint64, shape.Groups)
+	}
+	return m
+}
+
 // Publisher is one connection that publishes.
 type Publisher struct {
 	Socket
@@ -65,43 +70,39 @@ type Publisher struct {
 
 // openCircuit opens all connections, or none. It waits for the server. The caller
 // closes the circuit.
-func openCircuit(ctx context.Context, s Subject, shape Shape, size, publishers int, acks bool) (*Circuit, error) {
+func openCircuit(ctx context.Context, s Subject, p Part) (*Circuit, error) {
 	run := runName()
 	c := &Circuit{
-		subject: s, shape: shape, size: size, epoch: time.Now(),
-		buf: make([]byte, readBytes+2*(size+envelopeBytes)), published: make([]uint64, shape.Groups),
+		subject: s, shape: p.Shape, size: p.Size, patience: p.patience, epoch: time.Now(),
+		buf: make([]byte, readBytes+2*(p.Size+envelopeBytes)), published: make([]uint64, p.Shape.Groups),
 	}
 	var err error
-	if c.template, err = s.template(run, size, acks); err != nil {
+	if c.template, err = s.template(run, p.Size, p.Acks); err != nil {
 		return nil, err
 	}
 	if c.poll, err = newPoller(); err != nil {
 		return nil, fmt.Errorf("opening a poller: %w", err)
 	}
-	for id := range shape.Connections {
-		m := &Member{Socket: Socket{fd: -1}, group: -1, next: make([]uint64, 1)}
-		if shape.Everywhere {
-			m.next = make([]uint64, shape.Groups)
-		} else {
-			m.group = id % shape.Groups
-		}
-		c.members = append(c.members, m)
+	for id := range p.Shape.Connections {
+		c.members = append(c.members, newMember(p.Shape, id))
 	}
-	for range publishers {
+	for range p.Publishers {
 		c.publishers = append(c.publishers, &Publisher{Socket: Socket{fd: -1}})
 	}
-	err = dialAll(ctx, len(c.members)+publishers, func(ctx context.Context, id int) error {
+	total := len(c.members) + len(c.publishers)
+	err = dialAll(ctx, total, func(ctx context.Context, id int) error {
+		var groups []int
 		if id < len(c.members) {
-			return s.connect(ctx, &c.members[id].Socket, run, id, shape.Joined(id))
+			groups = p.Shape.Joined(id)
 		}
-		return s.connect(ctx, c.socket(id), run, id, nil)
+		return s.connect(ctx, c.socket(id), run, id, groups)
 	})
-	for id := 0; id < len(c.members)+publishers && err == nil; id++ {
+	for id := 0; id < total && err == nil; id++ {
 		err = c.poll.add(c.socket(id).fd, id)
 	}
 	if err != nil {
 		c.close()
-		return nil, fmt.Errorf("%s, %s: %w", s.Name, shape.Name, err)
+		return nil, fmt.Errorf("%s, %s: %w", s.Name, p.Shape.Name, err)
 	}
 	return c, nil
 }

@@ -63,13 +63,21 @@ func dialAll(ctx context.Context, n int, dial func(ctx context.Context, id int) 
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var next atomic.Int64
+	dialNext := func() (more bool) {
+		id := int(next.Add(1)) - 1
+		if id >= n || ctx.Err() != nil {
+			return false
+		}
+		if err := dial(ctx, id); err != nil {
+			cancel(fmt.Errorf("connection %d of %d: %w", id+1, n, err))
+		}
+		return true
+	}
 	var dialers sync.WaitGroup
 	for range min(maxHandshakes, n) {
 		dialers.Go(func() {
-			for id := int(next.Add(1)) - 1; id < n && ctx.Err() == nil; id = int(next.Add(1)) - 1 {
-				if err := dial(ctx, id); err != nil {
-					cancel(fmt.Errorf("connection %d of %d: %w", id+1, n, err))
-				}
+			for dialNext() {
+				// Each takes the next that nobody else has begun.
 			}
 		})
 	}

@@ -28,7 +28,7 @@ func (s Spread) String() string {
 	if s == (Spread{}) {
 		return "-"
 	}
-	return fmt.Sprintf("%.2f (%.2f-%.2f)", s.Median, s.Min, s.Max)
+	return fmt.Sprintf("%.2f (%.2f to %.2f)", s.Median, s.Min, s.Max)
 }
 
 // quotients divides figures of one thing by those of another, round by round: what
@@ -47,7 +47,7 @@ func quotients(over, under []float64) (all []float64) {
 type pair struct{ Over, Under string }
 
 // pairs are the comparisons that bench limit makes, as far as it has the servers.
-var pairs = []pair{{"memory", "write"}, {"memory", "join"}, {"redis", "memory"}, {"redis", "write"}, {"join", "write"}}
+var pairs = []pair{{"memory", "write"}, {"memory", "join"}, {"redis", "memory"}, {"redis", "write"}}
 
 // Ratio is how one server's figure compares with another's.
 type Ratio struct {

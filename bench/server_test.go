@@ -176,7 +176,9 @@ func (s *groupServer) request(c *serverConn, b []byte) bool {
 	} else {
 		s.join(c, r.Group)
 	}
-	c.say(ws.NewTextFrame(fmt.Appendf(nil, `{"type":"ack","ackId":%d,"success":true,"position":"1-1"}`, r.AckID)))
+	if r.AckID > 0 {
+		c.say(ws.NewTextFrame(fmt.Appendf(nil, `{"type":"ack","ackId":%d,"success":true,"position":"1-1"}`, r.AckID)))
+	}
 	return true
 }
 

@@ -1,15 +1,10 @@
 package main
 
 import (
-	"context"
-	"encoding/json"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/spf13/cobra"
 )
 
 // Yardstick is what bench limit is asked to do.
@@ -25,6 +20,7 @@ type Yardstick struct {
 	Rate        float64       `json:"rate"`        // deliveries a second of the latency part
 	Publishers  int           `json:"publishers"`  // of the intake part
 	Unanswered  int           `json:"unanswered"`  // publishes of each of them
+	Patience    time.Duration `json:"patience_ns"` // for which nothing may come that is due
 }
 
 // defaultYardstick is what make bench-limit does.
@@ -32,7 +28,7 @@ func defaultYardstick() Yardstick {
 	y := Yardstick{
 		Parts: []string{throughput, latency, intake}, Sizes: []int{64, 1024, 16384},
 		Rounds: 5, Duration: 2 * time.Second, Warmup: 200 * time.Millisecond,
-		Outstanding: 8000, Rate: 10_000, Publishers: 16, Unanswered: 64,
+		Outstanding: 8000, Rate: 10_000, Publishers: 16, Unanswered: 64, Patience: 20 * time.Second,
 	}
 	for _, s := range shapes {
 		y.Shapes = append(y.Shapes, s.Name)
@@ -51,57 +47,6 @@ func (y *Yardstick) hurry(given func(flag string) bool) {
 	short("sizes", func() { y.Sizes = y.Sizes[:1] })
 	short("rounds", func() { y.Rounds = 3 })
 	short("duration", func() { y.Duration = time.Second })
-}
-
-// limitCommand is `bench limit`.
-func limitCommand() *cobra.Command {
-	y := defaultYardstick()
-	servers, pids, quick := map[string]string{}, map[string]int{}, false
-	var o output
-	c := &cobra.Command{
-		Use:   "limit",
-		Short: "Measures a gateway against bare TCP writers, in turn and interleaved",
-		Long: `Measures up to four servers that are running already: write and join (bench bare,
-without and with --join), memory and redis (a gateway on either broker). They take turns
-in every round, so that what else the machine does falls on all of them, and the ratios
-of each round are what counts. The load is a closed loop: a new message is published when
-few enough deliveries are under way, and every member checks every number; the first
-message that is lost, doubled or out of order ends the run. make bench-limit starts the
-servers, pins them to one core and this to another.`,
-		Example: `  bench limit --server join=tcp://127.0.0.1:7001 --pid join=4711 \
-      --server memory=ws://127.0.0.1:8000/client/hubs/chat --pid memory=4712
-  bench limit --quick --server memory=ws://127.0.0.1:8000/client/hubs/chat --shapes 100x10`,
-		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			if quick {
-				y.hurry(c.Flags().Changed)
-			}
-			if err := y.choose(servers, pids); err != nil {
-				return err
-			}
-			if err := y.Validate(); err != nil {
-				return err
-			}
-			return y.run(c.Context(), o, c.OutOrStdout(), newProgress(c.ErrOrStderr(), o.quiet))
-		},
-	}
-	f := c.Flags()
-	f.StringToStringVar(&servers, "server", nil, "a server and its address, as write=tcp://HOST:PORT or memory=ws://HOST:PORT/client/hubs/HUB")
-	f.StringToIntVar(&pids, "pid", nil, "its process id, for the CPU time; store=PID is the Redis of redis")
-	f.StringSliceVar(&y.Parts, "parts", y.Parts, "what to measure")
-	f.StringSliceVar(&y.Shapes, "shapes", y.Shapes, "groups x members, of the throughput part")
-	f.IntSliceVar(&y.Sizes, "sizes", y.Sizes, "bytes of payload, of the throughput part")
-	f.IntVar(&y.Rounds, "rounds", y.Rounds, "rounds, in each of which every server has a turn")
-	f.DurationVar(&y.Duration, "duration", y.Duration, "of one turn")
-	f.DurationVar(&y.Warmup, "warmup", y.Warmup, "before each turn")
-	f.IntVar(&y.Outstanding, "outstanding", y.Outstanding, "deliveries under way at a time")
-	f.Float64Var(&y.Rate, "rate", y.Rate, "deliveries a second of the latency part")
-	f.IntVar(&y.Publishers, "publishers", y.Publishers, "connections that publish, of the intake part")
-	f.IntVar(&y.Unanswered, "unanswered", y.Unanswered, "publishes of each of them without an ack yet")
-	f.BoolVar(&quick, "quick", quick, "two shapes, 64 bytes, 3 rounds of a second, where not said otherwise")
-	f.StringVar(&o.json, "json", "", "write the result as JSON to this file")
-	f.BoolVar(&o.quiet, "quiet", false, "no progress")
-	return c
 }
 
 // choose makes the subjects out of the flags.
@@ -140,6 +85,11 @@ func (y Yardstick) Validate() error {
 			return err
 		}
 	}
+	return y.validateLoad()
+}
+
+// validateLoad checks what is to be measured.
+func (y Yardstick) validateLoad() error {
 	for _, name := range y.Shapes {
 		if _, err := findShape(name); err != nil {
 			return err
@@ -158,8 +108,8 @@ func (y Yardstick) Validate() error {
 	switch {
 	case y.Rounds < 1 || y.Rounds > 1000:
 		return fmt.Errorf("--rounds %d: want 1 to 1000", y.Rounds)
-	case y.Duration <= 0 || y.Warmup < 0:
-		return fmt.Errorf("--duration %v, --warmup %v: want more than nothing", y.Duration, y.Warmup)
+	case y.Duration <= 0 || y.Warmup < 0 || y.Patience <= 0:
+		return fmt.Errorf("--duration %v, --warmup %v, --patience %v: want more than nothing", y.Duration, y.Warmup, y.Patience)
 	case y.Outstanding < 1 || y.Outstanding > 1<<20:
 		return fmt.Errorf("--outstanding %d: want 1 to %d deliveries", y.Outstanding, 1<<20)
 	case y.Rate <= 0 || y.Rate > 10_000_000:
@@ -174,7 +124,7 @@ func (y Yardstick) Validate() error {
 
 // parts are the things to measure, in their order.
 func (y Yardstick) parts() (all []Part, err error) {
-	base := Part{Publishers: circuitPublishers, warmup: y.Warmup, duration: y.Duration}
+	base := Part{Publishers: circuitPublishers, warmup: y.Warmup, duration: y.Duration, patience: y.Patience}
 	for _, name := range y.Shapes {
 		for _, size := range y.Sizes {
 			p := base
@@ -195,56 +145,4 @@ func (y Yardstick) parts() (all []Part, err error) {
 	p.Publishers, p.Window = y.Publishers, y.Unanswered
 	all = append(all, p)
 	return slices.DeleteFunc(all, func(p Part) bool { return !slices.Contains(y.Parts, p.Name) }), nil
-}
-
-// run measures all parts and prints what came of it.
-func (y Yardstick) run(ctx context.Context, o output, stdout io.Writer, show *Progress) error {
-	defer show.End()
-	parts, err := y.parts()
-	if err != nil {
-		return err
-	}
-	if err := allowFiles(4 * (1000 + circuitPublishers)); err != nil {
-		return failure{err}
-	}
-	r := Limits{Started: time.Now(), Machine: machine(), Yardstick: y}
-	for _, p := range parts {
-		score, err := p.perform(ctx, y.Subjects, y.Rounds, show)
-		if err != nil {
-			return failure{err}
-		}
-		if score != nil {
-			r.Scores = append(r.Scores, score)
-		}
-	}
-	show.End()
-	if err := r.writeTable(stdout); err != nil {
-		return failure{err}
-	}
-	if err := writeFile(o.json, func(w io.Writer) error {
-		e := json.NewEncoder(w)
-		e.SetIndent("", "  ")
-		return e.Encode(r)
-	}); err != nil {
-		return failure{err}
-	}
-	return nil
-}
-
-// perform is play on a goroutine, and so a thread, of its own. Nil if none of the
-// servers can do it: a bare one gives no acks.
-func (p Part) perform(ctx context.Context, subjects []Subject, rounds int, show *Progress) (score *Score, err error) {
-	if p.Acks {
-		subjects = slices.DeleteFunc(slices.Clone(subjects), Subject.Bare)
-	}
-	if len(subjects) == 0 {
-		return nil, nil
-	}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		score, err = p.play(ctx, subjects, rounds, show)
-	}()
-	<-done
-	return score, err
 }

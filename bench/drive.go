@@ -86,8 +86,8 @@ func (c *Circuit) drive(d time.Duration, plan func() time.Duration) error {
 		switch sum := c.delivered + c.acked; {
 		case sum != heard:
 			heard, since = sum, now
-		case now-since > stall:
-			return c.wrap(fmt.Errorf("lost: nothing has come for %v, and %d deliveries are due", stall, c.owed))
+		case now-since > c.patience:
+			return c.wrap(fmt.Errorf("lost: nothing has come for %v, and %d deliveries are due", c.patience, c.owed))
 		}
 	}
 }
