@@ -21,8 +21,8 @@ const exactHeap = "GODEBUG=memprofilerate=1"
 // allocated them.
 type Heap map[string]float64
 
-// Part is what one line of the gateway holds for each connection.
-type Part struct {
+// Holding is what one line of the gateway holds for each connection.
+type Holding struct {
 	Site  string  `json:"site"` // function and line
 	Bytes float64 `json:"bytes_per_connection"`
 }
@@ -71,13 +71,13 @@ func readHeap(r io.Reader) (Heap, error) {
 
 // Since is what was added per connection, the most first. What is less than a byte
 // each is noise of the process and left out.
-func (h Heap) Since(before Heap, connections int) (parts []Part) {
+func (h Heap) Since(before Heap, connections int) (parts []Holding) {
 	for site, bytes := range h {
 		if b := (bytes - before[site]) / float64(connections); b >= 1 {
-			parts = append(parts, Part{site, b})
+			parts = append(parts, Holding{site, b})
 		}
 	}
-	slices.SortFunc(parts, func(a, b Part) int {
+	slices.SortFunc(parts, func(a, b Holding) int {
 		return cmp.Or(cmp.Compare(b.Bytes, a.Bytes), cmp.Compare(a.Site, b.Site))
 	})
 	return parts

@@ -38,7 +38,7 @@ func TestReadHeap(t *testing.T) {
 func TestHeapSince(t *testing.T) {
 	before := Heap{"a": 1000, "gone": 500, "same": 70}
 	after := Heap{"a": 3000, "b": 5000, "c": 5000, "same": 70, "noise": 99}
-	want := []Part{{"b", 50}, {"c", 50}, {"a", 20}}
+	want := []Holding{{"b", 50}, {"c", 50}, {"a", 20}}
 	if got := after.Since(before, 100); !reflect.DeepEqual(got, want) {
 		t.Errorf("%v, want %v", got, want)
 	}

@@ -14,7 +14,7 @@ import (
 type Matrix struct {
 	Machine string `json:"machine"`
 	Cells   []Idle `json:"cells"`
-	Heap    []Part `json:"heap,omitempty"` // of the last number of connections, with a group each
+	Heap    []Holding `json:"heap,omitempty"` // of the last number of connections, with a group each
 }
 
 // heapLines is how many lines of the heap are printed; the JSON has all.
@@ -59,7 +59,7 @@ func (o idleOptions) onFreshNode(ctx context.Context, p Plan, show *Progress) (i
 
 // measureHeap opens the last number of connections, with a group each, on a gateway
 // that accounts for every object, and takes the difference of its heap.
-func (o idleOptions) measureHeap(ctx context.Context, show *Progress) (parts []Part, err error) {
+func (o idleOptions) measureHeap(ctx context.Context, show *Progress) (parts []Holding, err error) {
 	p := o.cell(o.connections[len(o.connections)-1], 1)
 	n, err := o.host.Start(ctx, []string{exactHeap}, roomFor(p.Connections)...)
 	if err != nil {

@@ -149,7 +149,7 @@ func (o workersOptions) measure(ctx context.Context, workers int, show *Progress
 	if err = errors.Join(err, asked); err != nil {
 		return run, nil, err
 	}
-	run = spread(first, last, workers)
+	run = shares(first, last, workers)
 	run.Deliveries, run.Harness = r.Deliveries.PerSecond, r.Harness.Cores
 	if r.Gateway != nil {
 		run.Cores = r.Gateway.Cores

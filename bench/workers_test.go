@@ -11,7 +11,7 @@ func TestSpread(t *testing.T) {
 	last := Metrics{cpuMetric: 1.5, `tidegate_deliveries_total{worker="0"}`: 400, `tidegate_deliveries_total{worker="1"}`: 100,
 		`tidegate_worker_connections{worker="0"}`: 7, `tidegate_worker_connections{worker="1"}`: 6}
 	want := WorkersRun{Workers: 2, CPU: 1250, Connections: []float64{7, 6}, Share: []float64{0.75, 0.25}}
-	if got := spread(first, last, 2); !reflect.DeepEqual(got, want) {
+	if got := shares(first, last, 2); !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v, want %+v", got, want)
 	}
 }

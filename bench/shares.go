@@ -9,9 +9,9 @@ import (
 	"text/tabwriter"
 )
 
-// spread is what the gateway's own counters say of the time between two looks at
+// shares is what the gateway's own counters say of the time between two looks at
 // them: the work of each worker, and CPU time over work.
-func spread(first, last Metrics, workers int) (run WorkersRun) {
+func shares(first, last Metrics, workers int) (run WorkersRun) {
 	const deliveries = "tidegate_deliveries_total"
 	run.Workers = workers
 	sum := last.Sum(deliveries) - first.Sum(deliveries)
