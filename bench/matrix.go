@@ -12,8 +12,8 @@ import (
 // Matrix is idle connections in several sizes: what bench idle writes as JSON when
 // it starts the gateways.
 type Matrix struct {
-	Machine string `json:"machine"`
-	Cells   []Idle `json:"cells"`
+	Machine string    `json:"machine"`
+	Cells   []Idle    `json:"cells"`
 	Heap    []Holding `json:"heap,omitempty"` // of the last number of connections, with a group each
 }
 
