@@ -48,19 +48,49 @@ type Message struct {
 	Meta     string   // metadata as a JSON object of strings; may be empty
 }
 
-// Receiver is where a broker hands over what it reads. All functions are called
-// on the broker's read goroutines, for one group never concurrently, and in the
-// order of its stream. They may wait when the node is behind: that is the
-// back-pressure, and a broker that is made to wait reads on later from where it
-// stood.
+// Publication is a message on its way into its stream, and the receipt that comes
+// back for it.
+type Publication struct {
+	Message *Message
+	Receipt Receipt
+}
+
+// Receipt says whose a publication is. It is the publisher's own, and comes back in
+// the Outcome unread; it is passed by value, so that a message costs no closure.
+type Receipt struct {
+	To    any    // who is to be told; a pointer, since anything else would be copied to the heap
+	ID    uint64 // which of his requests it was
+	Asked bool   // whether he wants to hear of a success
+}
+
+// Outcome is what became of a publication: its position once the stream has the
+// message, or ErrUnavailable (it is not in the stream) or ErrUnknown (it may be).
+type Outcome struct {
+	Receipt  Receipt
+	Position Position
+	Err      error
+}
+
+// Receiver is where a broker hands over what it reads and what became of what it
+// was given. All functions are called on the broker's goroutines, and the slices
+// are the broker's: valid during the call. All but Published are called, for one
+// group, never concurrently and in the order of its stream. They may wait when the
+// node is behind: that is back-pressure, and a broker that is made to wait reads on
+// later from where it stood.
 type Receiver struct {
+	// Published brings outcomes, one for each publication that Publish took, many at
+	// a time; of one group in the order of its stream.
+	Published func(outcomes []Outcome)
+
 	// Opened ends a Subscribe. After it, exactly the messages after position at
 	// are delivered. With an error the group was not opened and nothing of it
 	// will be delivered; the caller may subscribe again.
 	Opened func(g Group, at Position, err error)
 
-	// Deliver hands over the next message of an opened group.
-	Deliver func(m *Message)
+	// Deliver hands over messages of opened groups: all that was read together, the
+	// messages of a group in their order, so that what is done once for many is done
+	// once.
+	Deliver func(messages []*Message)
 
 	// Gap says that messages of an opened group were lost or trimmed before this
 	// node read them: delivery goes on after position at. Never called for a
@@ -71,14 +101,13 @@ type Receiver struct {
 // Broker carries the messages of groups. All methods may be called from any
 // goroutine, and only Read and Close may wait.
 type Broker interface {
-	// Publish hands m over to be appended to its group's stream, and never
-	// waits. An error means that m was refused and done will not be called:
-	// ErrFull or ErrClosed. Otherwise done is called exactly once, on a
-	// goroutine of the broker and never on the caller's: with the position once
-	// the stream has the message, or with ErrUnavailable (it is not in the
-	// stream) or ErrUnknown (it may be). Messages of one group published by one
-	// goroutine enter the stream in the order of the calls.
-	Publish(m *Message, done func(at Position, err error)) error
+	// Publish hands a batch over to be appended to the streams of its groups, and
+	// never waits; the slice stays the caller's. The first taken of them are the
+	// broker's then, and each gets one Outcome, never on the caller's goroutine. If
+	// there is an error (ErrFull or ErrClosed), the one after them was refused and
+	// those behind it were not looked at; none of these gets an outcome. Messages of
+	// one group published by one goroutine enter the stream in the order of the calls.
+	Publish(batch []Publication) (taken int, err error)
 
 	// Subscribe opens a group for this node at the end of its stream; the
 	// answer comes through Receiver.Opened. One Subscribe per group may be
@@ -90,8 +119,10 @@ type Broker interface {
 	Unsubscribe(g Group)
 
 	// Read returns at most limit messages of g after position after, oldest
-	// first. The zero position means from the start of what is kept. It waits
-	// for the answer and so belongs in the pool, never in a reactor.
+	// first. The zero position means from the start of what is kept. ErrTrimmed says
+	// that the stream no longer holds all that came after the position: then there
+	// are no messages. It waits for the answer and so belongs in the pool, never in a
+	// reactor.
 	Read(ctx context.Context, g Group, after Position, limit int) ([]*Message, error)
 
 	// Ready is nil when messages can pass, or says what is wrong. It never waits:
@@ -99,7 +130,7 @@ type Broker interface {
 	Ready() error
 
 	// Close ends the broker: publishes that are queued are still sent if that is
-	// possible at once, every done is called, and no goroutine stays.
+	// possible at once, every outcome is told, and no goroutine stays.
 	Close() error
 }
 
@@ -112,7 +143,7 @@ type Limits struct {
 	WriteTimeout  time.Duration // a publish that is not in the stream after this has failed
 }
 
-// What Publish and its done may answer. Wrapped, so compare with errors.Is.
+// What Publish, an Outcome and Read may answer. Wrapped, so compare with errors.Is.
 var (
 	// ErrFull: the queue towards the stream is full. Nothing was stored.
 	ErrFull = errors.New("broker: publish queue is full")
@@ -120,6 +151,8 @@ var (
 	ErrUnavailable = errors.New("broker: unavailable")
 	// ErrUnknown: the stream may or may not have the message; the answer was lost.
 	ErrUnknown = errors.New("broker: outcome unknown")
+	// ErrTrimmed: what came after the position is no longer all there.
+	ErrTrimmed = errors.New("broker: the stream no longer holds what came after the position")
 	// ErrClosed: the broker was closed.
 	ErrClosed = errors.New("broker: closed")
 )

@@ -22,7 +22,7 @@ type node struct {
 	gate  chan struct{} // Deliver waits for it; nil: it does not
 }
 
-// ack is what done was called with.
+// ack is a publication's outcome.
 type ack struct {
 	at  broker.Position
 	err error
@@ -37,7 +37,7 @@ func start(t testing.TB, s Suite, l broker.Limits) *node {
 func open(t testing.TB, opener func(testing.TB, broker.Limits, broker.Receiver) broker.Broker, l broker.Limits) *node {
 	t.Helper()
 	n := &node{t: t, got: make(map[broker.Group]chan *broker.Message), opens: make(map[broker.Group]chan broker.Position)}
-	n.broker = opener(t, l, broker.Receiver{Opened: n.onOpened, Deliver: n.onDeliver, Gap: n.onGap})
+	n.broker = opener(t, l, broker.Receiver{Published: n.onPublished, Opened: n.onOpened, Deliver: n.onDeliver, Gap: n.onGap})
 	t.Cleanup(func() {
 		n.resume()
 		_ = n.broker.Close() // some tests have closed it
@@ -53,15 +53,28 @@ func (n *node) onOpened(g broker.Group, at broker.Position, err error) {
 	opens <- at
 }
 
-func (n *node) onDeliver(m *broker.Message) {
-	n.mu.Lock()
-	gate := n.gate
-	n.mu.Unlock()
-	if gate != nil {
-		<-gate
+func (n *node) onDeliver(messages []*broker.Message) {
+	for _, m := range messages {
+		n.mu.Lock()
+		gate := n.gate
+		n.mu.Unlock()
+		if gate != nil {
+			<-gate
+		}
+		got, _ := n.channels(m.Group)
+		got <- m
 	}
-	got, _ := n.channels(m.Group)
-	got <- m
+}
+
+// onPublished tells each publisher what became of its message.
+func (n *node) onPublished(outcomes []broker.Outcome) {
+	for _, o := range outcomes {
+		done := o.Receipt.To.(chan ack)
+		done <- ack{o.Position, o.Err}
+		if len(done) > 1 {
+			n.t.Error("a publication has two outcomes")
+		}
+	}
 }
 
 func (n *node) onGap(broker.Group, broker.Position) {
@@ -145,15 +158,13 @@ func (n *node) after(g broker.Group, at broker.Position) *broker.Message {
 	}
 }
 
-// try publishes; what done is called with comes through the channel.
+// try publishes; the outcome comes through the channel.
 func (n *node) try(m *broker.Message) (<-chan ack, error) {
 	done := make(chan ack, 2)
-	err := n.broker.Publish(m, func(at broker.Position, err error) {
-		done <- ack{at, err}
-		if len(done) > 1 {
-			n.t.Error("done was called twice")
-		}
-	})
+	taken, err := n.broker.Publish([]broker.Publication{{Message: m, Receipt: broker.Receipt{To: done, Asked: true}}})
+	if want := err == nil; (taken == 1) != want {
+		n.t.Errorf("Publish took %d of 1, with error %v", taken, err)
+	}
 	return done, err
 }
 

@@ -43,7 +43,9 @@ func Run(t *testing.T, s Suite) {
 		"Unsubscribe":      unsubscribe,
 		"SubscribeInFlow":  subscribeInFlow,
 		"ManyGroups":       manyGroups,
+		"Batches":          batches,
 		"Read":             read,
+		"ReadTrimmed":      readTrimmed,
 		"Capacity":         capacity,
 		"Expiry":           expiry,
 		"QueueFull":        queueFull,
@@ -336,7 +338,7 @@ func slowReceiver(t *testing.T, s Suite) {
 	}
 }
 
-// closing: every done is called, and later publishes are refused.
+// closing: every outcome is told, and later publishes are refused.
 func closing(t *testing.T, s Suite) {
 	n := start(t, s, limits())
 	n.subscribe(lobby)
@@ -351,7 +353,7 @@ func closing(t *testing.T, s Suite) {
 		select {
 		case <-done:
 		default:
-			t.Fatal("closed, and a done was not called")
+			t.Fatal("closed, and an outcome was not told")
 		}
 	}
 	if _, err := n.try(message(lobby, "late")); !errors.Is(err, broker.ErrClosed) {

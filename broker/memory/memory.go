@@ -138,10 +138,13 @@ func (b *Broker) Read(_ context.Context, g broker.Group, after broker.Position, 
 		return nil, broker.ErrClosed
 	}
 	s := sh.streams[g]
-	if s == nil {
+	switch {
+	case s == nil && after.IsZero():
 		return nil, nil
+	case s == nil: // forgotten, and with it how far it went
+		return nil, broker.ErrTrimmed
 	}
-	return s.after(after, limit, b.config.Limits.GroupExpiry), nil
+	return s.after(after, limit, b.now(), b.config.Limits.GroupExpiry)
 }
 
 // Close refuses what comes from now on, hands over what is there, and returns when

@@ -1,6 +1,7 @@
 package memory
 
 import (
+	"fmt"
 	"log/slog"
 	"testing"
 
@@ -34,20 +35,24 @@ func TestUnreadIsNotTrimmed(t *testing.T) {
 	g := broker.Group{Hub: "chat", Name: "g"}
 	opened := make(chan struct{})
 	b := open(t, l, broker.Receiver{
-		Opened: func(broker.Group, broker.Position, error) { close(opened) },
-		Deliver: func(m *broker.Message) {
+		Opened:    func(broker.Group, broker.Position, error) { close(opened) },
+		Published: func([]broker.Outcome) {},
+		Deliver: func(messages []*broker.Message) {
 			select {
 			case first <- struct{}{}:
 			default:
 			}
 			<-gate
-			delivered <- m
+			for _, m := range messages {
+				delivered <- m
+			}
 		},
 	})
 	b.Subscribe(g)
 	<-opened
 	publish := func() error {
-		return b.Publish(&broker.Message{Group: g, Data: []byte("x")}, func(broker.Position, error) {})
+		_, err := b.Publish([]broker.Publication{{Message: &broker.Message{Group: g, Data: []byte("x")}}})
+		return err
 	}
 	if err := publish(); err != nil {
 		t.Fatal(err)
@@ -69,26 +74,42 @@ func TestUnreadIsNotTrimmed(t *testing.T) {
 	}
 }
 
+// BenchmarkPublish publishes in batches as a worker's turn does.
 func BenchmarkPublish(b *testing.B) {
-	const window = 5000
-	slots := make(chan struct{}, window)
+	for _, size := range []int{1, 16, 128} {
+		b.Run(fmt.Sprintf("batches of %d", size), func(b *testing.B) { benchmarkPublish(b, size) })
+	}
+}
+
+func benchmarkPublish(b *testing.B, size int) {
+	const window = 8192
+	slots := make(chan struct{}, window/size)
 	opened := make(chan struct{})
+	read := 0
 	br := open(b, broker.Limits{Capacity: 10_000, GroupExpiry: 1 << 40, QueueMessages: 1 << 20, QueueBytes: 1 << 30}, broker.Receiver{
-		Opened:  func(broker.Group, broker.Position, error) { close(opened) },
-		Deliver: func(*broker.Message) { <-slots },
+		Opened:    func(broker.Group, broker.Position, error) { close(opened) },
+		Published: func([]broker.Outcome) {},
+		Deliver: func(messages []*broker.Message) {
+			for read += len(messages); read >= size; read -= size {
+				<-slots
+			}
+		},
 	})
 	defer br.Close()
 	g := broker.Group{Hub: "chat", Name: "g"}
 	br.Subscribe(g)
 	<-opened
 	data := make([]byte, 128)
-	done := func(broker.Position, error) {}
+	batch := make([]broker.Publication, size)
 	b.ReportAllocs()
 	for b.Loop() {
 		slots <- struct{}{}
-		if err := br.Publish(&broker.Message{Group: g, Data: data}, done); err != nil {
+		for i := range batch {
+			batch[i].Message = &broker.Message{Group: g, Data: data}
+		}
+		if _, err := br.Publish(batch); err != nil {
 			b.Fatal(err)
 		}
 	}
-	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "messages/s")
+	b.ReportMetric(float64(b.N*size)/b.Elapsed().Seconds(), "messages/s")
 }

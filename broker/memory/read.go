@@ -3,6 +3,8 @@ package memory
 import (
 	"sync"
 	"time"
+
+	"github.com/tidegate/tidegate/broker"
 )
 
 // doorbell is the streams that have something to be read, and a wake-up.
@@ -44,13 +46,29 @@ func (d *doorbell) take(empty []*stream) []*stream {
 // page is how much of one stream is read before the others have their turn.
 const page = 256
 
+// batch is what the read goroutine has taken and not handed over yet; its slices
+// are used again and again.
+type batch struct {
+	streams  []*stream
+	messages []*broker.Message // of open groups
+	outcomes []broker.Outcome
+	taken    []*broker.Message
+	bytes    int
+}
+
+// The bounds of one hand-over: large enough to share its cost, and small enough that
+// the workers begin early with what comes first.
+const (
+	batchMessages = 1024
+	batchBytes    = 1 << 20
+)
+
 // readLoop is the one goroutine that reads: it answers publishers and subscribers
 // and hands messages to the receiver, in each stream's order. While it does, more
 // gathers; so it takes much at once when there is much, without a timer.
 func (b *Broker) readLoop() {
 	defer b.ended.Done()
-	var streams []*stream
-	var batch []entry
+	var t batch
 	for stopped := false; !stopped; {
 		select {
 		case <-b.dirty.wake:
@@ -58,22 +76,21 @@ func (b *Broker) readLoop() {
 			stopped = true
 		}
 		for {
-			clear(streams)
-			streams = b.dirty.take(streams)
-			if len(streams) == 0 {
+			clear(t.streams)
+			t.streams = b.dirty.take(t.streams)
+			if len(t.streams) == 0 {
 				break
 			}
-			for _, s := range streams {
-				batch = b.read(s, batch[:0])
-				clear(batch)
+			for _, s := range t.streams {
+				b.read(s, &t)
 			}
+			b.handOver(&t)
 		}
 	}
 }
 
-// read hands over one page of a stream and rings again if there is more. batch is
-// room that is used again from call to call.
-func (b *Broker) read(s *stream, batch []entry) []entry {
+// read takes one page of a stream and rings again if there is more.
+func (b *Broker) read(s *stream, t *batch) {
 	s.mu.Lock()
 	opened, at := s.opening, s.read
 	if opened {
@@ -81,28 +98,45 @@ func (b *Broker) read(s *stream, batch []entry) []entry {
 	}
 	open := s.open
 	s.rung = false
-	batch = s.take(batch, page)
-	if s.unread < len(s.entries) {
+	t.taken, t.outcomes = s.take(t.taken[:0], t.outcomes, page)
+	if len(s.fresh) > 0 {
 		b.ring(s)
 	}
 	s.mu.Unlock()
 
-	r := &b.config.Receiver
 	if opened {
-		r.Opened(s.group, at, nil)
+		b.handOver(t)
+		b.config.Receiver.Opened(s.group, at, nil)
 	}
-	for _, e := range batch {
-		if e.done != nil {
-			e.done(e.message.Position, nil)
-		}
-		if open {
-			r.Deliver(e.message)
-		}
-		b.unqueue(e.message)
+	for _, m := range t.taken {
+		t.bytes += len(m.Data)
 	}
-	b.counts.fetched.Add(len(batch))
+	if open {
+		t.messages = append(t.messages, t.taken...)
+	}
+	clear(t.taken)
+	if len(t.outcomes) >= batchMessages || t.bytes >= batchBytes {
+		b.handOver(t)
+	}
+}
+
+// handOver gives the receiver what has gathered: the messages first, since they have
+// further to go.
+func (b *Broker) handOver(t *batch) {
+	if len(t.outcomes) == 0 {
+		return
+	}
+	r := &b.config.Receiver
+	if len(t.messages) > 0 {
+		r.Deliver(t.messages)
+	}
+	r.Published(t.outcomes)
+	b.release(len(t.outcomes), t.bytes)
+	b.counts.fetched.Add(len(t.outcomes))
 	b.counts.batches.Inc()
-	return batch
+	clear(t.messages)
+	clear(t.outcomes)
+	t.messages, t.outcomes, t.bytes = t.messages[:0], t.outcomes[:0], 0
 }
 
 // sweep forgets groups that nobody spoke in for the expiry, until Close.
@@ -116,21 +150,22 @@ func (b *Broker) sweep() {
 		case <-b.stop:
 			return
 		case <-tick.C:
+			now := b.now()
 			for i := range b.shards {
-				b.shards[i].expire(expiry)
+				b.shards[i].expire(now, expiry)
 			}
 		}
 	}
 }
 
 // expire empties what is too old, and forgets it if it is not open either.
-func (sh *shard) expire(expiry time.Duration) {
+func (sh *shard) expire(now broker.Position, expiry time.Duration) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	for g, s := range sh.streams {
 		s.mu.Lock()
-		if s.silent(expiry) && s.unread == len(s.entries) {
-			s.entries, s.unread = nil, 0
+		if s.silent(now, expiry) && len(s.fresh) == 0 {
+			s.drop(len(s.entries))
 			if !s.open && !s.opening && !s.rung {
 				delete(sh.streams, g)
 			}

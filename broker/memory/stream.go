@@ -1,6 +1,8 @@
 package memory
 
 import (
+	"math"
+	"slices"
 	"sort"
 	"sync"
 	"time"
@@ -8,26 +10,21 @@ import (
 	"github.com/tidegate/tidegate/broker"
 )
 
-// stream is one group's messages: those that were read, kept for their history,
-// and behind them those that the read goroutine has not come to yet.
+// stream is one group's messages: the history, and of its newest part who waits for
+// the outcome, because the read goroutine has not come to it yet.
 type stream struct {
 	group broker.Group
 
-	mu      sync.Mutex // guards what follows
-	entries []entry    // oldest first
-	unread  int        // index of the first that was not read
+	mu      sync.Mutex        // guards what follows
+	entries []*broker.Message // oldest first
+	fresh   []broker.Receipt  // of the last len(fresh) entries, which were not read
 	last    broker.Position
 	read    broker.Position // of the last one that was read
-	spoken  int64           // when something was last said, in Unix nanoseconds
+	trimmed broker.Position // of the last one that was let go
+	spoken  int64           // when something was last said, in Unix milliseconds
 	opening bool            // a Subscribe waits for its answer
 	open    bool            // delivered to the receiver
 	rung    bool            // among the dirty streams
-}
-
-// entry is a message and, until it was read, who waits for its position.
-type entry struct {
-	message *broker.Message
-	done    func(broker.Position, error)
 }
 
 // stream returns the group's stream and makes it if there is none. Called with
@@ -35,13 +32,18 @@ type entry struct {
 func (sh *shard) stream(g broker.Group, b *Broker) *stream {
 	s := sh.streams[g]
 	if s == nil {
-		s = &stream{group: g, spoken: time.Now().UnixNano()}
-		// A stream that was forgotten and is made again must not repeat positions.
-		s.last = b.now()
-		s.read = s.last
+		// A stream that was forgotten and is made again must not repeat positions, and
+		// what it held before counts as trimmed.
+		now := b.now()
+		s = &stream{group: g, last: now, read: now, trimmed: before(now), spoken: int64(now.Ms)}
 		sh.streams[g] = s
 	}
 	return s
+}
+
+// before is the position just before one that the clock has given.
+func before(p broker.Position) broker.Position {
+	return broker.Position{Ms: p.Ms - 1, Seq: math.MaxUint64}
 }
 
 // now is the clock that positions are made of. It never goes back.
@@ -49,10 +51,10 @@ func (b *Broker) now() broker.Position {
 	return broker.Position{Ms: uint64(b.began.Add(time.Since(b.began)).UnixMilli())}
 }
 
-// append adds an entry and gives its message a position. It refuses rather than
-// overrun what was not read yet: nothing that is acked is trimmed unseen.
-func (s *stream) append(e entry, now broker.Position, capacity int) bool {
-	if len(s.entries)-s.unread >= capacity {
+// append adds a message and gives it a position. It refuses rather than overrun what
+// was not read yet: nothing that is acked is trimmed unseen.
+func (s *stream) append(p broker.Publication, now broker.Position, capacity int) bool {
+	if len(s.fresh) >= capacity {
 		return false
 	}
 	if s.last.Before(now) {
@@ -60,9 +62,10 @@ func (s *stream) append(e entry, now broker.Position, capacity int) bool {
 	} else {
 		s.last.Seq++
 	}
-	e.message.Position = s.last
-	s.spoken = time.Now().UnixNano()
-	s.entries = append(s.entries, e)
+	p.Message.Position = s.last
+	s.spoken = int64(now.Ms)
+	s.entries = append(s.entries, p.Message)
+	s.fresh = append(s.fresh, p.Receipt)
 	s.trim(capacity)
 	return true
 }
@@ -70,46 +73,63 @@ func (s *stream) append(e entry, now broker.Position, capacity int) bool {
 // trim lets go of what is beyond the capacity, in pieces, so that a message costs
 // the same whatever the capacity is.
 func (s *stream) trim(capacity int) {
-	surplus := min(len(s.entries)-capacity, s.unread)
-	if surplus < capacity/4+16 {
+	surplus := min(len(s.entries)-capacity, len(s.entries)-len(s.fresh))
+	if surplus >= capacity/4+16 {
+		s.drop(surplus)
+	}
+}
+
+// drop lets go of the oldest entries.
+func (s *stream) drop(n int) {
+	if n == 0 {
 		return
 	}
-	n := copy(s.entries, s.entries[surplus:])
-	clear(s.entries[n:])
-	s.entries = s.entries[:n]
-	s.unread -= surplus
+	s.trimmed = s.entries[n-1].Position
+	rest := copy(s.entries, s.entries[n:])
+	clear(s.entries[rest:])
+	s.entries = s.entries[:rest]
+	if rest == 0 {
+		s.entries = nil
+	}
 }
 
 // silent reports whether nobody has spoken for the expiry.
-func (s *stream) silent(expiry time.Duration) bool {
-	return time.Now().UnixNano()-s.spoken > int64(expiry)
+func (s *stream) silent(now broker.Position, expiry time.Duration) bool {
+	return int64(now.Ms)-s.spoken > expiry.Milliseconds()
 }
 
-// take appends up to limit unread entries to dst and counts them as read.
-func (s *stream) take(dst []entry, limit int) []entry {
-	n := min(len(s.entries)-s.unread, limit)
-	dst = append(dst, s.entries[s.unread:s.unread+n]...)
-	for i := s.unread; i < s.unread+n; i++ {
-		s.entries[i].done = nil
+// take appends up to limit unread messages to messages, with their outcomes to
+// outcomes, and counts them as read.
+func (s *stream) take(messages []*broker.Message, outcomes []broker.Outcome, limit int) ([]*broker.Message, []broker.Outcome) {
+	n := min(len(s.fresh), limit)
+	if n == 0 {
+		return messages, outcomes
 	}
-	s.unread += n
-	if n > 0 {
-		s.read = dst[len(dst)-1].message.Position
+	from := len(s.entries) - len(s.fresh)
+	for i, m := range s.entries[from : from+n] {
+		messages = append(messages, m)
+		outcomes = append(outcomes, broker.Outcome{Receipt: s.fresh[i], Position: m.Position})
+		s.read = m.Position
 	}
-	return dst
+	rest := copy(s.fresh, s.fresh[n:])
+	clear(s.fresh[rest:])
+	s.fresh = s.fresh[:rest]
+	if rest == 0 && cap(s.fresh) > 64 {
+		s.fresh = nil // a burst's room; there may be many groups
+	}
+	return messages, outcomes
 }
 
 // after returns messages behind a position, oldest first.
-func (s *stream) after(p broker.Position, limit int, expiry time.Duration) []*broker.Message {
+func (s *stream) after(p broker.Position, limit int, now broker.Position, expiry time.Duration) ([]*broker.Message, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.silent(expiry) {
-		return nil
+	if s.silent(now, expiry) {
+		s.drop(len(s.entries) - len(s.fresh))
 	}
-	from := sort.Search(len(s.entries), func(i int) bool { return p.Before(s.entries[i].message.Position) })
-	var all []*broker.Message
-	for _, e := range s.entries[from:min(len(s.entries), from+max(limit, 0))] {
-		all = append(all, e.message)
+	if !p.IsZero() && p.Before(s.trimmed) {
+		return nil, broker.ErrTrimmed
 	}
-	return all
+	from := sort.Search(len(s.entries), func(i int) bool { return p.Before(s.entries[i].Position) })
+	return slices.Clone(s.entries[from:min(len(s.entries), from+max(limit, 0))]), nil
 }

@@ -6,41 +6,67 @@ import (
 	"github.com/tidegate/tidegate/broker"
 )
 
-// Publish appends a message to its group's stream. There is nothing to wait for:
+// Publish appends messages to their groups' streams. There is nothing to wait for:
 // where other brokers send what has queued in a loop of its own, here the caller
-// appends and the read goroutine takes what was appended meanwhile.
-func (b *Broker) Publish(m *broker.Message, done func(broker.Position, error)) error {
-	limits := &b.config.Limits
-	messages, bytes := b.queuedMessages.Add(1), b.queuedBytes.Add(int64(len(m.Data)))
-	err := error(nil)
-	if messages > int64(limits.QueueMessages) || bytes > int64(limits.QueueBytes) {
+// appends and the read goroutine takes what was appended meanwhile. The clock is
+// read and the bounds are kept once a batch, so that workers that publish at the same
+// time share nothing per message but the groups that they both speak in.
+func (b *Broker) Publish(batch []broker.Publication) (taken int, err error) {
+	fits := b.reserve(batch)
+	now := b.now()
+	for taken < fits && err == nil {
+		if err = b.write(batch[taken], now); err == nil {
+			taken++
+		}
+	}
+	if err == nil && taken < len(batch) {
 		b.counts.full.Inc()
 		err = fmt.Errorf("memory: more messages wait to be delivered than publish.queue_messages and publish.queue_bytes allow: %w", broker.ErrFull)
-	} else {
-		err = b.write(m, done)
 	}
-	if err != nil {
-		b.unqueue(m)
-		return err
-	}
-	b.counts.published.Inc()
-	return nil
+	b.release(len(batch)-taken, size(batch[taken:]))
+	b.counts.published.Add(taken)
+	return taken, err
 }
 
-// unqueue takes a message off the bounds' account.
-func (b *Broker) unqueue(m *broker.Message) {
-	b.queuedMessages.Add(-1)
-	b.queuedBytes.Add(-int64(len(m.Data)))
+// reserve puts a batch on the bounds' account and says how much of it they have
+// room for; the caller releases what he does not use.
+func (b *Broker) reserve(batch []broker.Publication) (fits int) {
+	limits := &b.config.Limits
+	room := int64(limits.QueueMessages) - b.queuedMessages.Add(int64(len(batch))) + int64(len(batch))
+	bytes := size(batch)
+	left := int64(limits.QueueBytes) - b.queuedBytes.Add(int64(bytes)) + int64(bytes)
+	for fits < len(batch) && int64(fits) < room {
+		if left -= int64(len(batch[fits].Message.Data)); left < 0 {
+			break
+		}
+		fits++
+	}
+	return fits
+}
+
+// release takes messages off the bounds' account.
+func (b *Broker) release(messages, bytes int) {
+	b.queuedMessages.Add(-int64(messages))
+	b.queuedBytes.Add(-int64(bytes))
+}
+
+// size is the sum of the payloads, in bytes.
+func size(batch []broker.Publication) (bytes int) {
+	for i := range batch {
+		bytes += len(batch[i].Message.Data)
+	}
+	return bytes
 }
 
 // write finds the stream, most often with the shard locked for reading only, and
 // appends.
-func (b *Broker) write(m *broker.Message, done func(broker.Position, error)) error {
-	sh := b.shard(m.Group)
+func (b *Broker) write(p broker.Publication, now broker.Position) error {
+	g := p.Message.Group
+	sh := b.shard(g)
 	sh.mu.RLock()
-	if s := sh.streams[m.Group]; s != nil && !sh.closed {
+	if s := sh.streams[g]; s != nil && !sh.closed {
 		defer sh.mu.RUnlock()
-		return b.append(s, m, done)
+		return b.append(s, p, now)
 	}
 	sh.mu.RUnlock()
 	sh.mu.Lock()
@@ -49,17 +75,17 @@ func (b *Broker) write(m *broker.Message, done func(broker.Position, error)) err
 		b.counts.closed.Inc()
 		return fmt.Errorf("memory: %w", broker.ErrClosed)
 	}
-	return b.append(sh.stream(m.Group, b), m, done)
+	return b.append(sh.stream(g, b), p, now)
 }
 
 // append adds the message to a stream and rings. Called with the shard locked, so
 // that Close comes after or before it, and never between.
-func (b *Broker) append(s *stream, m *broker.Message, done func(broker.Position, error)) error {
+func (b *Broker) append(s *stream, p broker.Publication, now broker.Position) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.append(entry{m, done}, b.now(), b.config.Limits.Capacity) {
+	if !s.append(p, now, b.config.Limits.Capacity) {
 		b.counts.full.Inc()
-		return fmt.Errorf("memory: group %s: as many messages as its capacity wait to be delivered: %w", m.Group, broker.ErrFull)
+		return fmt.Errorf("memory: group %s: as many messages as its capacity wait to be delivered: %w", p.Message.Group, broker.ErrFull)
 	}
 	b.ring(s)
 	return nil

@@ -36,11 +36,10 @@ func encode(m *broker.Message) []any {
 
 // decode is the message of an entry, or nil for one that is not fit to be sent:
 // anyone who reaches Redis can add entries, and one bad one must not end the
-// connections that get it.
-func (b *Broker) decode(g broker.Group, e redis.XMessage) *broker.Message {
-	at, err := broker.ParsePosition(e.ID)
+// connections that get it. at is the entry's id.
+func (b *Broker) decode(g broker.Group, at broker.Position, e redis.XMessage) *broker.Message {
 	data, ok := e.Values[fieldData].(string)
-	if err != nil || !ok {
+	if !ok {
 		b.skip(g, e.ID, "no_data", "it has no field data")
 		return nil
 	}

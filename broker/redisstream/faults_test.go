@@ -37,13 +37,18 @@ func newReader() *reader { return &reader{opened: make(chan error, 10)} }
 func (r *reader) receiver() broker.Receiver {
 	return broker.Receiver{
 		Opened: func(_ broker.Group, _ broker.Position, err error) { r.opened <- err },
-		Deliver: func(m *broker.Message) {
+		Published: func(outcomes []broker.Outcome) {
+			for _, o := range outcomes {
+				o.Receipt.To.(chan error) <- o.Err
+			}
+		},
+		Deliver: func(messages []*broker.Message) {
 			if r.gate != nil {
 				<-r.gate
 			}
 			r.mu.Lock()
 			defer r.mu.Unlock()
-			r.got = append(r.got, m)
+			r.got = append(r.got, messages...)
 		},
 		Gap: func(_ broker.Group, at broker.Position) {
 			r.mu.Lock()
@@ -87,7 +92,7 @@ func publish(t testing.TB, b *Broker, text string) error {
 	t.Helper()
 	done := make(chan error, 1)
 	m := &broker.Message{Group: lobby, Type: broker.Text, Data: []byte(text)}
-	if err := b.Publish(m, func(_ broker.Position, err error) { done <- err }); err != nil {
+	if _, err := b.Publish([]broker.Publication{{Message: m, Receipt: broker.Receipt{To: done}}}); err != nil {
 		return err
 	}
 	select {

@@ -129,6 +129,7 @@ func (b *Broker) read(batch []work) error {
 			failed = err
 		}
 	}
+	b.handOver()
 	return failed
 }
 
@@ -188,12 +189,14 @@ func (b *Broker) opened(fo *follow, tail []redis.XMessage) {
 		fo.last, _ = broker.ParsePosition(tail[0].ID)
 	}
 	fo.open = true
+	b.handOver()
 	b.config.Receiver.Opened(fo.group, fo.last, nil)
 	// What was added meanwhile may have rung before the group was open.
 	b.follows.again(fo, false)
 }
 
-// deliver hands entries over, in order.
+// deliver takes entries of one group, in order; what has gathered of a batch is
+// handed over together.
 func (b *Broker) deliver(w *work, entries []redis.XMessage) {
 	if len(entries) == 0 {
 		return
@@ -207,10 +210,28 @@ func (b *Broker) deliver(w *work, entries []redis.XMessage) {
 			continue // Redis makes no such ids
 		}
 		w.last = at
-		if m := b.decode(w.group, e); m != nil {
-			b.config.Receiver.Deliver(m)
+		if m := b.decode(w.group, at, e); m != nil {
+			b.gathered = append(b.gathered, m)
 		}
 	}
 	b.counts.fetched.Add(len(entries))
 	b.counts.lagMilliseconds.Store(max(0, time.Now().UnixMilli()-int64(w.last.Ms)))
+	if len(b.gathered) >= gatherLimit {
+		b.handOver()
+	}
+}
+
+// gatherLimit is from where on a batch is handed over in parts, so that the workers
+// begin with what came first. One page more may gather before it is looked at.
+const gatherLimit = 1024
+
+// handOver gives the receiver what has gathered. It comes before Opened and Gap, so
+// that the receiver hears all of a group in its order.
+func (b *Broker) handOver() {
+	if len(b.gathered) == 0 {
+		return
+	}
+	b.config.Receiver.Deliver(b.gathered)
+	clear(b.gathered)
+	b.gathered = b.gathered[:0]
 }

@@ -54,8 +54,9 @@ type Broker struct {
 	bell    *doorbell
 	pulse   pulse
 
-	follows follows
-	wrong   atomic.Pointer[error] // what is wrong, as the probe found it last; nil when all is well
+	follows  follows
+	gathered []*broker.Message     // owned by readLoop: read and not handed over yet
+	wrong    atomic.Pointer[error] // what is wrong, as the probe found it last; nil when all is well
 
 	queuedMessages, queuedBytes atomic.Int64 // waiting for the stream
 
@@ -146,18 +147,33 @@ func (b *Broker) Ready() error {
 	return nil
 }
 
-// Read asks Redis for what a group has after a position.
+// Read asks Redis for what a group has after a position. It begins with the entry at
+// the position: only if that is still there was nothing trimmed behind it.
 func (b *Broker) Read(ctx context.Context, g broker.Group, after broker.Position, limit int) ([]*broker.Message, error) {
 	if b.closed.Load() {
 		return nil, broker.ErrClosed
 	}
-	entries, err := b.client.XRangeN(ctx, b.key(g), "("+after.String(), "+", int64(limit)).Result()
+	from, count := "-", int64(limit)
+	if !after.IsZero() {
+		from, count = after.String(), count+1
+	}
+	entries, err := b.client.XRangeN(ctx, b.key(g), from, "+", count).Result()
 	if err != nil {
 		return nil, fmt.Errorf("redisstream: read %s: %w: %w", g, broker.ErrUnavailable, err)
 	}
+	if !after.IsZero() {
+		if len(entries) == 0 || entries[0].ID != from {
+			return nil, fmt.Errorf("redisstream: read %s: %w", g, broker.ErrTrimmed)
+		}
+		entries = entries[1:]
+	}
 	all := make([]*broker.Message, 0, len(entries))
 	for _, e := range entries {
-		if m := b.decode(g, e); m != nil {
+		at, err := broker.ParsePosition(e.ID)
+		if err != nil {
+			continue // Redis makes no such ids
+		}
+		if m := b.decode(g, at, e); m != nil {
 			all = append(all, m)
 		}
 	}

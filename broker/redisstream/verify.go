@@ -73,6 +73,7 @@ func (b *Broker) gap(fo *follow, at broker.Position) {
 	b.config.Log.Warn("a stream's history was lost or trimmed before it could be read; keep an append-only file, and a capacity for the longest pause",
 		"key", fo.key, "last", fo.last.String(), "position", at.String())
 	fo.last = at
+	b.handOver()
 	b.config.Receiver.Gap(fo.group, at)
 }
 

@@ -32,57 +32,95 @@ type writer struct {
 	closed bool
 
 	// Owned by writeLoop.
-	expired map[broker.Group]time.Time // when the group's expiry was last set
+	expired  map[broker.Group]time.Time // when the group's expiry was last set
+	outcomes []broker.Outcome           // of one pipeline
 }
 
 // pending is a message that waits for its stream.
 type pending struct {
-	message *broker.Message
-	done    func(broker.Position, error)
-	since   time.Time
+	broker.Publication
+	since time.Time
 }
 
 func newWriter(b *Broker) *writer {
 	return &writer{broker: b, wake: make(chan struct{}, 1), ended: make(chan struct{}), expired: make(map[broker.Group]time.Time)}
 }
 
-// Publish queues a message for its writer.
-func (b *Broker) Publish(m *broker.Message, done func(broker.Position, error)) error {
+// Publish queues a batch for the writers of its groups, with each writer locked once.
+func (b *Broker) Publish(batch []broker.Publication) (taken int, err error) {
 	limits := &b.config.Limits
-	messages, bytes := b.queuedMessages.Add(1), b.queuedBytes.Add(int64(len(m.Data)))
-	if messages > int64(limits.QueueMessages) || bytes > int64(limits.QueueBytes) {
-		b.unqueue(m)
-		b.counts.full.Inc()
-		return fmt.Errorf("redisstream: more messages wait for Redis than publish.queue_messages and publish.queue_bytes allow: %w", broker.ErrFull)
+	room := int64(limits.QueueMessages) - b.queuedMessages.Load()
+	left := int64(limits.QueueBytes) - b.queuedBytes.Load()
+	for taken < len(batch) && int64(taken) < room {
+		if left -= int64(len(batch[taken].Message.Data)); left < 0 {
+			break
+		}
+		taken++
 	}
-	h := fnv.New32a()
-	_, _ = io.WriteString(h, m.Group.Hub)
-	_, _ = io.WriteString(h, m.Group.Name)
-	if !b.writers[h.Sum32()%uint32(len(b.writers))].add(pending{m, done, time.Now()}) {
-		b.unqueue(m)
+	if !b.queue(batch[:taken]) {
 		b.counts.closed.Inc()
-		return fmt.Errorf("redisstream: %w", broker.ErrClosed)
+		return 0, fmt.Errorf("redisstream: %w", broker.ErrClosed)
 	}
-	return nil
+	if taken < len(batch) {
+		b.counts.full.Inc()
+		err = fmt.Errorf("redisstream: more messages wait for Redis than publish.queue_messages and publish.queue_bytes allow: %w", broker.ErrFull)
+	}
+	return taken, err
 }
 
-func (b *Broker) unqueue(m *broker.Message) {
-	b.queuedMessages.Add(-1)
-	b.queuedBytes.Add(-int64(len(m.Data)))
-}
-
-func (w *writer) add(p pending) bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.closed {
+// queue gives each writer its share of a batch. All writers are locked meanwhile, in
+// their order, so that Close comes after or before a batch and never between.
+func (b *Broker) queue(batch []broker.Publication) bool {
+	if len(batch) == 0 {
+		return true
+	}
+	for _, w := range b.writers {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+	}
+	if b.writers[0].closed {
 		return false
 	}
-	w.queue = append(w.queue, p)
+	now, bytes := time.Now(), 0
+	for _, p := range batch {
+		w := b.writers[hash(p.Message.Group)%uint32(len(b.writers))]
+		w.queue = append(w.queue, pending{p, now})
+		bytes += len(p.Message.Data)
+	}
+	b.queuedMessages.Add(int64(len(batch)))
+	b.queuedBytes.Add(int64(bytes))
+	for _, w := range b.writers {
+		if len(w.queue) > 0 {
+			w.signal()
+		}
+	}
+	return true
+}
+
+// hash says which writer a group has.
+func hash(g broker.Group) uint32 {
+	h := fnv.New32a()
+	_, _ = io.WriteString(h, g.Hub)
+	_, _ = io.WriteString(h, g.Name)
+	return h.Sum32()
+}
+
+// unqueue takes a batch off the bounds' account.
+func (b *Broker) unqueue(batch []pending) {
+	bytes := 0
+	for i := range batch {
+		bytes += len(batch[i].Message.Data)
+	}
+	b.queuedMessages.Add(-int64(len(batch)))
+	b.queuedBytes.Add(-int64(bytes))
+}
+
+// signal wakes writeLoop.
+func (w *writer) signal() {
 	select {
 	case w.wake <- struct{}{}:
 	default:
 	}
-	return true
 }
 
 func (w *writer) close() {
@@ -123,7 +161,7 @@ func (w *writer) writeLoop() {
 func batchSize(queue []pending) int {
 	bytes := 0
 	for i, p := range queue {
-		bytes += len(p.message.Data)
+		bytes += len(p.Message.Data)
 		if i > 0 && (i == batchMessages || bytes > batchBytes) {
 			return i
 		}
@@ -143,11 +181,11 @@ func (w *writer) write(batch []pending) {
 	if ctx.Err() == nil {
 		pipe := b.client.Pipeline()
 		for i, p := range batch {
-			key := b.key(p.message.Group)
+			key := b.key(p.Message.Group)
 			adds[i] = pipe.XAdd(ctx, &redis.XAddArgs{
-				Stream: key, MaxLen: int64(limits.Capacity), Approx: true, Values: encode(p.message),
+				Stream: key, MaxLen: int64(limits.Capacity), Approx: true, Values: encode(p.Message),
 			})
-			if w.expires(p.message.Group, limits.GroupExpiry) {
+			if w.expires(p.Message.Group, limits.GroupExpiry) {
 				pipe.Expire(ctx, key, limits.GroupExpiry)
 			}
 		}
@@ -155,14 +193,17 @@ func (w *writer) write(batch []pending) {
 		b.pulse.report(err == nil)
 		b.counts.batches.Inc()
 	}
+	w.outcomes = w.outcomes[:0]
 	for i, p := range batch {
 		at, err := w.outcome(adds[i])
 		if err != nil {
-			delete(w.expired, p.message.Group)
+			delete(w.expired, p.Message.Group)
 		}
-		b.unqueue(p.message)
-		p.done(at, err)
+		w.outcomes = append(w.outcomes, broker.Outcome{Receipt: p.Receipt, Position: at, Err: err})
 	}
+	b.unqueue(batch)
+	b.config.Receiver.Published(w.outcomes)
+	clear(w.outcomes)
 }
 
 // expires reports whether a group's expiry is to be set again: once in a tenth of

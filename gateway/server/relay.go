@@ -18,6 +18,8 @@ type relay struct {
 	broker broker.Broker
 	counts relayCounts
 
+	outboxes []outbox // one per worker, each owned by its worker's loop
+
 	idle   idleList
 	mu     sync.RWMutex // guards topics; taken before a topic's own
 	topics map[broker.Group]*topic
@@ -25,19 +27,20 @@ type relay struct {
 
 func newRelay(s *Server) *relay {
 	r := &relay{server: s, topics: make(map[broker.Group]*topic)}
+	r.newOutboxes()
 	r.counts.init(s.Metrics, len(s.Workers), r.groups)
 	return r
 }
 
 // receiver is where the broker hands over what it reads.
 func (r *relay) receiver() broker.Receiver {
-	return broker.Receiver{Opened: r.opened, Deliver: r.deliver, Gap: r.gap}
+	return broker.Receiver{Published: r.outcomes, Opened: r.opened, Deliver: r.deliver, Gap: r.gap}
 }
 
-// publish is the way UP: permission, then the message is handed to the broker;
-// the ack goes out when the broker has it. Called on the loop of s; it never
-// waits. The request points into the reactor's buffer, so the payload is copied
-// here, once.
+// publish is the way UP: permission, then the message is handed to the broker, with
+// all that this turn of the loop still brings; the ack goes out when the broker has
+// it. Called on the loop of s; it never waits. The request points into the reactor's
+// buffer, so the payload is copied here, once.
 func (r *relay) publish(s *session, q *wire.Request) {
 	if err := wire.CheckGroup(q.Group, s.server.Limits.GroupNameBytes); err != nil {
 		s.refuse(q, refusal{faultBadRequest, wire.BadRequest, err.Error()})
@@ -61,58 +64,54 @@ func (r *relay) publish(s *session, q *wire.Request) {
 		m.Exclude = s.id
 	}
 	o := outgoing{message: m, ackID: q.AckID, hasAckID: q.HasAckID}
-	r.server.counts.messages.Inc()
 	if !s.hold(o) {
 		r.submit(s, o)
 	}
 }
 
-// submit hands a message to the broker and has the answer brought back to the
-// loop of s. Called on that loop.
-func (r *relay) submit(s *session, o outgoing) {
-	done := func(at broker.Position, err error) {
-		if err == nil && !o.hasAckID {
-			return
-		}
-		// A worker that is gone for good has closed the session already.
-		_ = s.conn.Worker().Post(func(*reactor.Worker) { s.published(o, at, err) })
-	}
-	if err := r.broker.Publish(o.message, done); err != nil {
-		s.published(o, broker.Position{}, err)
-	}
-}
-
 // published tells a client what became of its message. Called on the loop.
-func (s *session) published(o outgoing, at broker.Position, err error) {
-	if err == nil {
-		s.answer(o.ackID, at.String())
+func (s *session) published(o broker.Outcome) {
+	if o.Err == nil {
+		s.answer(o.Receipt.ID, o.Position.String())
 		return
 	}
-	f, text := brokerFault(err)
-	s.refuse(&wire.Request{AckID: o.ackID, HasAckID: o.hasAckID}, refusal{f, wire.InternalServerError, text})
+	f, text := brokerFault(o.Err)
+	s.refuse(&wire.Request{AckID: o.Receipt.ID, HasAckID: o.Receipt.Asked}, refusal{f, wire.InternalServerError, text})
 	if s.dialect == simpleDialect {
 		s.conn.Close(tryAgainLater, text, closedNotTaken)
 	}
 }
 
-// deliver is the way DOWN: one frame per dialect is encoded, whatever the number
-// of members, and handed to each worker that has some. Called on the broker's
-// read goroutine; it waits while a worker's queue is full, which is the
-// back-pressure.
-func (r *relay) deliver(m *broker.Message) {
-	t := r.lookup(m.Group)
-	if t == nil {
-		return
+// deliver is the way DOWN: of each message one frame per dialect is encoded, whatever
+// the number of members, and each worker that has some gets its part of the batch at
+// once. Called on the broker's read goroutine; it waits while a worker's queue is
+// full, which is the back-pressure.
+func (r *relay) deliver(messages []*broker.Message) {
+	parts := make([][]*delivery, len(r.server.Workers))
+	for _, m := range messages {
+		t := r.lookup(m.Group)
+		if t == nil {
+			continue
+		}
+		workers, spoken := t.advance(m.Position)
+		if workers.empty() {
+			continue
+		}
+		d := newDelivery(r, t, m, spoken)
+		for i := range workers.each {
+			parts[i] = append(parts[i], d)
+		}
 	}
-	workers, spoken := t.advance(m.Position)
-	if workers.empty() {
-		return
-	}
-	d := newDelivery(r, t, m, spoken)
-	// The topic is not locked here: a worker that waits for the topic to join
-	// somebody would never make room in its queue.
-	for i := range workers.each {
-		_ = r.server.Workers[i].Post(d.run)
+	// No topic is locked here: a worker that waits for one to join somebody would
+	// never make room in its queue.
+	for i, part := range parts {
+		if len(part) > 0 {
+			_ = r.server.Workers[i].Post(func(w *reactor.Worker) {
+				for _, d := range part {
+					d.run(w)
+				}
+			})
+		}
 	}
 }
 

@@ -46,19 +46,15 @@ func (s *Server) Send(ctx context.Context, o Outgoing) (broker.Position, error) 
 		Exclude: o.Exclude,
 		Meta:    o.Meta,
 	}
-	type outcome struct {
-		at  broker.Position
-		err error
-	}
-	done := make(chan outcome, 1)
+	done := make(chan broker.Outcome, 1)
 	s.counts.messages.Inc()
-	err := s.relay.broker.Publish(m, func(at broker.Position, err error) { done <- outcome{at, err} })
+	_, err := s.relay.broker.Publish([]broker.Publication{{Message: m, Receipt: broker.Receipt{To: done, Asked: true}}})
 	if err == nil {
 		select {
 		case o := <-done:
-			err = o.err
+			err = o.Err
 			if err == nil {
-				return o.at, nil
+				return o.Position, nil
 			}
 		case <-ctx.Done():
 			err = fmt.Errorf("%w: %w", broker.ErrUnknown, ctx.Err())
