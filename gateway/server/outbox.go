@@ -82,11 +82,14 @@ func (r *relay) outcomes(outcomes []broker.Outcome) {
 	for i, part := range parts {
 		if len(part) > 0 {
 			// A worker that is gone for good has closed its sessions already.
-			_ = r.server.Workers[i].Post(func(*reactor.Worker) {
-				for _, o := range part {
-					o.Receipt.To.(*session).published(o)
-				}
-			})
+			_ = r.server.Workers[i].Post(func(*reactor.Worker) { tell(part) })
 		}
+	}
+}
+
+// tell gives sessions of one worker their outcomes. Called on its loop.
+func tell(part []broker.Outcome) {
+	for _, o := range part {
+		o.Receipt.To.(*session).published(o)
 	}
 }

@@ -106,12 +106,15 @@ func (r *relay) deliver(messages []*broker.Message) {
 	// never make room in its queue.
 	for i, part := range parts {
 		if len(part) > 0 {
-			_ = r.server.Workers[i].Post(func(w *reactor.Worker) {
-				for _, d := range part {
-					d.run(w)
-				}
-			})
+			_ = r.server.Workers[i].Post(func(w *reactor.Worker) { run(w, part) })
 		}
+	}
+}
+
+// run sends messages to their groups' members on one worker. Called on its loop.
+func run(w *reactor.Worker, part []*delivery) {
+	for _, d := range part {
+		d.run(w)
 	}
 }
 
