@@ -40,6 +40,8 @@ start_bare() {
 	}
 }
 
+# listens LOG succeeds once the bare server that writes the log has its address.
+# shellcheck disable=SC2317 # called by await
 listens() {
 	public=$(address "$1" public)
 }
