@@ -148,10 +148,13 @@ func (c *Circuit) send() error {
 		if len(p.batch) == 0 {
 			continue
 		}
-		if _, err := p.write(p.batch); err != nil {
+		taken, err := p.write(p.batch)
+		if err != nil {
 			return fmt.Errorf("publishing: %w", err)
 		}
-		p.batch = p.batch[:0]
+		if taken {
+			p.batch = p.batch[:0]
+		}
 	}
 	return nil
 }

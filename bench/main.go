@@ -12,8 +12,12 @@
 //
 //	Pacer ─▶ Loop.publish ─▶ gateway ─▶ Loop.read ─▶ Sequence ─▶ Window ─▶ Timeline ─▶ Result
 //
-// Towards the gateway it is a black box: of the product it imports the name of the
-// protocol.
+// Bench limit is another load, a closed loop: Circuits keep so many deliveries under
+// way at several servers in turn, among them Relays, which do nothing but write bytes,
+// and a Score has the ratios.
+//
+// Towards the gateway it is a black box: of the product it imports the names of the
+// protocol and the shape of its messages.
 package main
 
 import (
@@ -67,6 +71,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
   bench run --url ws://10.0.0.5:8000/client/hubs/chat --operator http://10.0.0.5:9000 --rate 20000
   bench search --duration 5s
   bench idle --connections 10000
+  bench limit --server memory=ws://127.0.0.1:8000/client/hubs/chat --shapes 100x10
   bench storm --gateway bin/gateway`,
 	}
 	root.CompletionOptions.DisableDefaultCmd = true

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-func TestSpread(t *testing.T) {
+func TestShares(t *testing.T) {
 	first := Metrics{cpuMetric: 1, `tidegate_deliveries_total{worker="0"}`: 100, `tidegate_deliveries_total{worker="1"}`: 0}
 	last := Metrics{cpuMetric: 1.5, `tidegate_deliveries_total{worker="0"}`: 400, `tidegate_deliveries_total{worker="1"}`: 100,
 		`tidegate_worker_connections{worker="0"}`: 7, `tidegate_worker_connections{worker="1"}`: 6}

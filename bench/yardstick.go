@@ -27,7 +27,7 @@ type Yardstick struct {
 func defaultYardstick() Yardstick {
 	y := Yardstick{
 		Parts: []string{throughput, latency, intake}, Sizes: []int{64, 1024, 16384},
-		Rounds: 5, Duration: 2 * time.Second, Warmup: 200 * time.Millisecond,
+		Rounds: 5, Duration: 1500 * time.Millisecond, Warmup: 200 * time.Millisecond,
 		Outstanding: 8000, Rate: 10_000, Publishers: 16, Unanswered: 64, Patience: 20 * time.Second,
 	}
 	for _, s := range shapes {
