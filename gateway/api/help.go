@@ -23,6 +23,7 @@ var help = map[string]string{
 	"tidegate_sent_bytes_total":           "Bytes written to sockets.",
 	"tidegate_sent_frames_total":          "Frames written to sockets, control frames included.",
 	"tidegate_writes_total":               "Writes to sockets: sent frames over writes is how well frames are batched.",
+	"tidegate_offers_refused_total":       "Group messages that a connection had no room for, because its client reads too slowly.",
 	"tidegate_pool_busy":                  "Goroutines of the worker's pool that work.",
 	"tidegate_pool_queue_depth":           "Tasks that wait for the worker's pool.",
 	"tidegate_pool_refused_total":         "Tasks refused because the pool's queue was full.",
