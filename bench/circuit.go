@@ -12,6 +12,10 @@ import (
 // than one socket to read, few enough that several messages share a write.
 const circuitPublishers = 4
 
+// groupBound is how many messages of one group may be under way, at least: fewer than
+// make bench-limit's streams hold, and more than a fair server ever leaves waiting.
+const groupBound = 24
+
 // Circuit is the connections to one server in one shape, and the books about them:
 // what was published, and what each member has heard. Members and publishers are
 // connections of their own. All of it belongs to whoever calls its methods, one
@@ -29,6 +33,7 @@ type Circuit struct {
 	publishers []*Publisher
 	template   *Template
 	patience   time.Duration // for which nothing may come that is due
+	bound      uint64        // deliveries of one group that may be under way
 	epoch      time.Time     // what due times count from
 
 	poll  *poller
@@ -37,6 +42,7 @@ type Circuit struct {
 	turns uint64        // publishes so far; they go round the groups
 
 	published []uint64 // by group
+	heard     []uint64 // deliveries, by group
 	owed      int      // deliveries under way
 	delivered uint64
 	acked     uint64
@@ -74,7 +80,8 @@ func openCircuit(ctx context.Context, s Subject, p Part) (*Circuit, error) {
 	run := runName()
 	c := &Circuit{
 		subject: s, shape: p.Shape, size: p.Size, patience: p.patience, epoch: time.Now(),
-		buf: make([]byte, readBytes+2*(p.Size+envelopeBytes)), published: make([]uint64, p.Shape.Groups),
+		buf: make([]byte, readBytes+2*(p.Size+envelopeBytes)), bound: uint64(max(groupBound, 2*p.Window/p.Shape.Groups) * p.Shape.Fanout()),
+		published: make([]uint64, p.Shape.Groups), heard: make([]uint64, p.Shape.Groups),
 	}
 	var err error
 	if c.template, err = s.template(run, p.Size, p.Acks); err != nil {
@@ -127,11 +134,13 @@ func (c *Circuit) close() {
 func (c *Circuit) elapsed() time.Duration { return time.Since(c.epoch) }
 
 // publish puts the next message into its publisher's batch. False if that connection
-// takes no more for now.
+// takes no more for now, or the group is so far behind the others that the next would
+// measure how long its stream is.
 func (c *Circuit) publish(due time.Duration) bool {
 	group := int(c.turns % uint64(c.shape.Groups))
 	p := c.publishers[group%len(c.publishers)]
-	if len(p.out) > 0 {
+	fanout := uint64(c.shape.Fanout())
+	if len(p.out) > 0 || (c.published[group]+1)*fanout-c.heard[group] > c.bound {
 		return false
 	}
 	p.batch = c.template.stamp(p.batch, Payload{Group: group, Seq: c.published[group], Due: due}, firstTicket+p.tickets)

@@ -109,6 +109,7 @@ func (c *Circuit) delivery(m *Member, p Payload) error {
 		return fmt.Errorf("group %d: message %d came and was never sent", p.Group, p.Seq)
 	}
 	m.next[slot]++
+	c.heard[p.Group]++
 	c.owed--
 	c.delivered++
 	if c.latency != nil {

@@ -11,7 +11,7 @@ import (
 // testCircuit is the books of member 0 and one publisher in a small shape, without a
 // server: messages 0 to 2 of each group are under way, and ackIds 0 to 2.
 func testCircuit(shape Shape) *Circuit {
-	c := &Circuit{shape: shape, size: 64, template: newRequest("1", 64, true), buf: make([]byte, 4096), published: make([]uint64, shape.Groups)}
+	c := &Circuit{shape: shape, size: 64, template: newRequest("1", 64, true), buf: make([]byte, 4096), published: make([]uint64, shape.Groups), heard: make([]uint64, shape.Groups)}
 	for id := range shape.Connections {
 		c.members = append(c.members, newMember(shape, id))
 	}

@@ -9,8 +9,10 @@
 #
 # The gateways have one worker, since they have one core, and streams of 32 messages
 # that are forgotten after a minute: 1000 groups of 1000 messages of 16 KiB would be 16
-# GiB, and what one shape leaves behind would slow down the next. GATEWAY_ARGS are
-# further flags of both. The result is also in bench-results/, as JSON.
+# GiB, and what one shape leaves behind would slow down the next. And a publish may wait
+# long for the broker: a closed loop keeps it full, and 2000 messages of 16 KiB may be
+# more than a busy machine puts into Redis in the second that is the default.
+# GATEWAY_ARGS are further flags of both. The result is also in bench-results/, as JSON.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=scripts/processes.sh
@@ -40,10 +42,14 @@ start_bare() {
 	}
 }
 
-# listens LOG succeeds once the bare server that writes the log has its address.
-# shellcheck disable=SC2317 # called by await
+# shellcheck disable=SC2317 # await calls it
 listens() {
 	public=$(address "$1" public)
+}
+
+# confess ADDRESS prints what a gateway counted as having gone wrong.
+confess() {
+	fetch "$1" /metrics | grep -E '^(app_errors|tidegate_closes)_total\{.* [1-9]' >&2 || true
 }
 
 # add NAME SCHEME PATH has the server that was started last measured.
@@ -52,7 +58,7 @@ add() {
 }
 
 servers=()
-gateway=(--set workers=1 --set capacity=32 --set group_expiry=60s)
+gateway=(--set workers=1 --set capacity=32 --set group_expiry=60s --set publish.timeout=30s)
 read -ra more <<<"${GATEWAY_ARGS:-}"
 gateway+=("${more[@]}")
 
@@ -67,9 +73,12 @@ start_bare join --join
 add join tcp ""
 start_gateway memory --broker memory "${gateway[@]}"
 add memory ws /client/hubs/chat
+# shellcheck disable=SC2154 # start_gateway sets it
+operators=("$operator")
 # shellcheck disable=SC2154 # start_redis sets it
 start_gateway redis --broker "$redis_url" "${gateway[@]}"
 add redis ws /client/hubs/chat
+operators+=("$operator")
 taskset -cp "$load_core" $$ >/dev/null
 
 mkdir -p bench-results
@@ -79,6 +88,10 @@ if [ "$code" -ne 0 ]; then
 	for name in write join memory redis; do
 		echo "--- the last words of $name" >&2
 		tail -n 5 "$scratch/$name.log" >&2
+	done
+	for operator in "${operators[@]}"; do
+		echo "--- what the gateway at $operator counted" >&2
+		confess "$operator"
 	done
 fi
 exit "$code"
