@@ -59,6 +59,10 @@ func serve(ctx context.Context, loaded *config.Loaded, stderr io.Writer) error {
 
 // start makes the parts: reactor, server with its broker, HTTP handlers.
 func (n *node) start() (err error) {
+	spareProcessors(n.config.Workers)
+	if n.config.Pool.Size == 0 {
+		n.config.Pool.Size = min(32, cpus+4)
+	}
 	c := n.config
 	if n.reactor, err = reactor.New(reactorConfig(c, n.log, n.metrics)); err != nil {
 		return err
