@@ -73,7 +73,7 @@ type Limits struct {
 	BodyBytes           int           `koanf:"body_bytes"`            // of a data-plane request
 	MessageBytes        int           `koanf:"message_bytes"`         // of one message, all fragments together
 	MessageFragments    int           `koanf:"message_fragments"`     // frames of one message
-	SendBufferBytes     int           `koanf:"send_buffer_bytes"`     // waiting for one slow reader; beyond it 1008
+	SendBufferBytes     int           `koanf:"send_buffer_bytes"`     // waiting for one slow reader; beyond it a position
 	SocketBufferBytes   int           `koanf:"socket_buffer_bytes"`   // the kernel's send buffer per connection
 	GroupsPerConnection int           `koanf:"groups_per_connection"` // joined at a time
 	GroupNameBytes      int           `koanf:"group_name_bytes"`      // of a group's name

@@ -25,7 +25,7 @@ func TestDefaults(t *testing.T) {
 			Connections: 15000, Handshakes: 512, HandshakeTimeout: 10 * time.Second,
 			HeaderBytes: 16 << 10, BodyBytes: 1 << 20,
 			MessageBytes: 1 << 20, MessageFragments: 131072,
-			SendBufferBytes: 2 << 20, SocketBufferBytes: 128 << 10,
+			SendBufferBytes: 256 << 10, SocketBufferBytes: 128 << 10,
 			GroupsPerConnection: 1000, GroupNameBytes: 1024, WorkerQueue: 65536,
 		},
 		Heartbeat: Heartbeat{Interval: 25 * time.Second, Timeout: 60 * time.Second},

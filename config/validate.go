@@ -32,9 +32,6 @@ func (c *Config) relations() []fault {
 	if c.Heartbeat.Timeout <= c.Heartbeat.Interval {
 		differ("heartbeat.timeout", "heartbeat.interval", "want more than heartbeat.interval, which is %s", c.shown("heartbeat.interval"))
 	}
-	if c.Limits.SendBufferBytes < c.Limits.MessageBytes {
-		differ("limits.send_buffer_bytes", "limits.message_bytes", "want at least limits.message_bytes, which is %s", c.shown("limits.message_bytes"))
-	}
 	if c.Publish.QueueBytes < c.Limits.MessageBytes {
 		differ("publish.queue_bytes", "limits.message_bytes", "want at least limits.message_bytes, which is %s: a larger message could never be sent", c.shown("limits.message_bytes"))
 	}

@@ -21,7 +21,6 @@ func TestRelations(t *testing.T) {
 	type m = map[string]string
 	f(m{"heartbeat.timeout": "25s"}, "heartbeat.timeout: 25s (flag --set heartbeat.timeout): want more than heartbeat.interval, which is 25s")
 	f(m{"heartbeat.interval": "2m"}, "heartbeat.timeout: 1m (default): want more than heartbeat.interval, which is 2m")
-	f(m{"limits.send_buffer_bytes": "64KiB"}, "want at least limits.message_bytes, which is 1MiB")
 	f(m{"publish.queue_bytes": "64KiB"}, "want at least limits.message_bytes", "could never be sent")
 	f(m{"operator": "127.0.0.1:8000"}, `operator: "127.0.0.1:8000" (flag --operator): want another port`)
 	f(m{"operator": ":8000", "keys": "0123456789abcdef"}, "want another port")

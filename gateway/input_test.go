@@ -16,7 +16,7 @@ import (
 // TestBadFrames: each kind of bad input gets its close code, and a client beside
 // it notices nothing.
 func TestBadFrames(t *testing.T) {
-	g := start(t, "--set", "limits.message_bytes=1024", "--set", "limits.send_buffer_bytes=65536")
+	g := start(t, "--set", "limits.message_bytes=1024")
 	witness := g.connect("chat")
 	witness.join("g")
 	masked := func(op ws.OpCode, fin bool, payload string) []byte {

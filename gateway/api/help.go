@@ -22,6 +22,8 @@ var help = map[string]string{
 	"tidegate_received_frames_total":      "Frames read from sockets, control frames included.",
 	"tidegate_sent_bytes_total":           "Bytes written to sockets.",
 	"tidegate_sent_frames_total":          "Frames written to sockets, control frames included.",
+	"tidegate_fell_behind_total":          "Memberships whose client read too slowly, and that go on from the stream.",
+	"tidegate_caught_up_total":            "Memberships that have got from the stream what they had missed.",
 	"tidegate_writes_total":               "Writes to sockets: sent frames over writes is how well frames are batched.",
 	"tidegate_offers_refused_total":       "Group messages that a connection had no room for, because its client reads too slowly.",
 	"tidegate_pool_busy":                  "Goroutines of the worker's pool that work.",

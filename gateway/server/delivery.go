@@ -13,10 +13,11 @@ import (
 // delivery is one message on its way down. It is immutable once it was made, so
 // every worker may run it at the same time.
 type delivery struct {
-	relay   *relay
-	topic   *topic
-	message *broker.Message
-	frames  [dialects]reactor.Frame // one per dialect that the group's members speak
+	relay    *relay
+	topic    *topic
+	message  *broker.Message
+	previous broker.Position         // of the message before it in the stream
+	frames   [dialects]reactor.Frame // one per dialect that the group's members speak
 }
 
 func newDelivery(r *relay, t *topic, m *broker.Message, spoken [dialects]bool) *delivery {
@@ -49,19 +50,22 @@ func (d *delivery) envelope(dst []byte) []byte {
 	return wire.AppendMessage(dst, w)
 }
 
-// run sends the message to the group's members on one worker. Called on that
-// worker's loop; nothing in it allocates per member.
+// run sends the message to the group's members on one worker; those that are late it
+// passes by. Called on that worker's loop; nothing in it allocates per member.
 func (d *delivery) run(w *reactor.Worker) {
 	at, exclude := d.message.Position, d.message.Exclude
 	sent := 0
 	for _, m := range d.relay.server.hubs[w.Index()].Members(d.topic) {
 		s := m.Member.session
-		if !m.Member.from.Before(at) || exclude != "" && s.id == exclude {
-			continue
+		switch {
+		case !m.Member.from.Before(at), m.Member.late != live, exclude != "" && s.id == exclude:
+		case s.conn.Offer(d.frames[s.dialect]):
+			sent++
+		default:
+			s.fallBehind(m, d.previous)
 		}
-		s.conn.Send(d.frames[s.dialect])
-		sent++
 	}
+	d.topic.ran[w.Index()] = at
 	d.relay.counts.delivered(w.Index(), sent, at)
 }
 
@@ -69,6 +73,8 @@ func (d *delivery) run(w *reactor.Worker) {
 // worker waits for another's.
 type relayCounts struct {
 	deliveries []*metrics.Counter
+	fellBehind []*metrics.Counter
+	caughtUp   []*metrics.Counter
 	latency    []*metrics.PrometheusHistogram
 }
 
@@ -76,6 +82,8 @@ func (c *relayCounts) init(set *metrics.Set, workers int, groups func() float64)
 	for i := range workers {
 		label := `{worker="` + strconv.Itoa(i) + `"}`
 		c.deliveries = append(c.deliveries, set.NewCounter("tidegate_deliveries_total"+label))
+		c.fellBehind = append(c.fellBehind, set.NewCounter("tidegate_fell_behind_total"+label))
+		c.caughtUp = append(c.caughtUp, set.NewCounter("tidegate_caught_up_total"+label))
 		c.latency = append(c.latency, set.NewPrometheusHistogramExt("tidegate_delivery_seconds"+label, latencyBounds))
 	}
 	set.NewGauge("tidegate_groups", groups)

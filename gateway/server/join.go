@@ -75,7 +75,7 @@ func (r *relay) enter(g broker.Group, s *session, m *membership, joined func(bro
 func (r *relay) topic(g broker.Group) *topic {
 	t := r.topics[g]
 	if t == nil {
-		t = &topic{group: g, members: make([]int32, len(r.server.Workers))}
+		t = &topic{group: g, members: make([]int32, len(r.server.Workers)), ran: make([]broker.Position, len(r.server.Workers))}
 		r.topics[g] = t
 		r.broker.Subscribe(g)
 	}
@@ -93,6 +93,7 @@ func (r *relay) pin(g broker.Group) {
 func (r *relay) leave(s *session, m *membership) {
 	worker := s.conn.Worker().Index()
 	r.server.hubs[worker].Leave(m)
+	s.catchUp(m)
 	t := m.Group.Name
 	t.mu.Lock()
 	t.count(worker, s.dialect, -1)

@@ -13,6 +13,7 @@ import (
 type member struct {
 	session *session
 	from    broker.Position
+	late    lateness
 }
 
 // membership is a member's place in its group on its worker. The group goes by

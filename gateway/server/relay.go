@@ -18,7 +18,8 @@ type relay struct {
 	broker broker.Broker
 	counts relayCounts
 
-	outboxes []outbox // one per worker, each owned by its worker's loop
+	outboxes []outbox              // one per worker, each owned by its worker's loop
+	pursuits []map[*topic]*pursuit // likewise
 
 	idle   idleList
 	mu     sync.RWMutex // guards topics; taken before a topic's own
@@ -28,6 +29,9 @@ type relay struct {
 func newRelay(s *Server) *relay {
 	r := &relay{server: s, topics: make(map[broker.Group]*topic)}
 	r.newOutboxes()
+	for range s.Workers {
+		r.pursuits = append(r.pursuits, make(map[*topic]*pursuit))
+	}
 	r.counts.init(s.Metrics, len(s.Workers), r.groups)
 	return r
 }
@@ -93,11 +97,12 @@ func (r *relay) deliver(messages []*broker.Message) {
 		if t == nil {
 			continue
 		}
-		workers, spoken := t.advance(m.Position)
+		workers, spoken, previous := t.advance(m.Position)
 		if workers.empty() {
 			continue
 		}
 		d := newDelivery(r, t, m, spoken)
+		d.previous = previous
 		for i := range workers.each {
 			parts[i] = append(parts[i], d)
 		}

@@ -43,6 +43,7 @@ type session struct {
 	conn        *reactor.Conn
 	memberships []*membership
 	acks        ackMemory
+	late        []*membership
 	held        []held // messages that wait for their group to be opened
 }
 
@@ -135,9 +136,6 @@ func (s *session) plain(payload []byte, binary bool) {
 	}
 	s.server.relay.publish(s, &q)
 }
-
-// Drained has nothing to do: the session sends, and offers nothing.
-func (s *session) Drained(*reactor.Conn) {}
 
 // Closed ends the session: it leaves every group. Called once, last, on the loop.
 func (s *session) Closed(_ *reactor.Conn, why reactor.Reason) {

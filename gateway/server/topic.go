@@ -13,6 +13,9 @@ type topic struct {
 	group  broker.Group
 	pinned bool // stays open without members
 
+	// By worker, each owned by its loop: the last message that was sent to members there.
+	ran []broker.Position
+
 	mu        sync.Mutex // guards what follows; under it no Post and no call of the broker
 	open      bool
 	last      broker.Position // of the last message that was handed to the workers
@@ -52,22 +55,33 @@ func (t *topic) count(worker int, d dialect, n int32) {
 }
 
 // advance notes that the message at this position goes to the workers, and says
-// to which, and in which dialects. A group that is not open gets nothing: what
-// still comes belongs to a subscription that has ended.
-func (t *topic) advance(at broker.Position) (workers workerSet, spoken [dialects]bool) {
+// to which, in which dialects, and what stood before it. A group that is not open gets
+// nothing: what still comes belongs to a subscription that has ended.
+func (t *topic) advance(at broker.Position) (workers workerSet, spoken [dialects]bool, previous broker.Position) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if !t.open {
-		return workers, spoken
+		return workers, spoken, previous
 	}
-	t.last = at
+	previous, t.last = t.last, at
 	for i, n := range t.members {
 		if n > 0 {
 			workers.add(i)
 		}
 	}
+	return workers, t.dialectsLocked(), previous
+}
+
+// dialects are those that the members on this node speak.
+func (t *topic) dialects() [dialects]bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.dialectsLocked()
+}
+
+func (t *topic) dialectsLocked() (spoken [dialects]bool) {
 	for d, n := range t.spoken {
 		spoken[d] = n > 0
 	}
-	return workers, spoken
+	return spoken
 }

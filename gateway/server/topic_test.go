@@ -39,11 +39,11 @@ func TestTopicAdvance(t *testing.T) {
 	tp := &topic{members: make([]int32, 3)}
 	tp.count(1, simpleDialect, 1)
 	at := broker.Position{Ms: 5, Seq: 1}
-	if w, _ := tp.advance(at); !w.empty() || !tp.last.IsZero() {
+	if w, _, _ := tp.advance(at); !w.empty() || !tp.last.IsZero() {
 		t.Fatal("a topic that is not open passed a message on")
 	}
 	tp.open = true
-	w, spoken := tp.advance(at)
+	w, spoken, _ := tp.advance(at)
 	if got := slices.Collect(w.each); !slices.Equal(got, []int{1}) {
 		t.Errorf("workers %v, want 1", got)
 	}
@@ -51,7 +51,7 @@ func TestTopicAdvance(t *testing.T) {
 		t.Errorf("spoken %v, last %v", spoken, tp.last)
 	}
 	tp.count(1, simpleDialect, -1)
-	if w, _ := tp.advance(at); !w.empty() || tp.total != 0 {
+	if w, _, _ := tp.advance(at); !w.empty() || tp.total != 0 {
 		t.Error("nobody is left, and yet somebody gets messages")
 	}
 }

@@ -1,0 +1,201 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"time"
+
+	"github.com/gobwas/ws"
+	"github.com/tidegate/tidegate/broker"
+	"github.com/tidegate/tidegate/reactor"
+)
+
+// pursuit gives the late members of one topic on one worker what they missed, read
+// from the stream a page at a time. Members that stand at about the same position
+// share the reading. It exists while there are such members, and is owned by the
+// worker's loop; only the page is read elsewhere, in the pool.
+//
+// A member is live again when it has everything up to the last message that this
+// worker sent to the topic's other members: all that comes later it gets as they do.
+// A page may reach further than that; then the member's position keeps it from
+// getting a message twice.
+type pursuit struct {
+	relay   *relay
+	topic   *topic
+	worker  *reactor.Worker
+	members []*membership // pursued; nil, or no longer pursued, is one that has gone
+
+	reading bool
+	after   broker.Position // the page begins behind it
+	page    []*delivery
+	next    int // index in members of the one whose turn it is
+}
+
+// The bounds of a pursuit.
+const (
+	pursuitPage  = 64                     // messages that are read at once
+	pursuitBytes = 512 << 10              // handed to connections in one turn: others are to be served in between
+	pursuitRead  = 5 * time.Second        // for the broker to answer
+	pursuitPause = 250 * time.Millisecond // before a read that failed, or found the pool full, is tried again
+)
+
+// pursue has a late member be given what it missed. Called on the loop.
+func (r *relay) pursue(w *reactor.Worker, m *membership) {
+	t := m.Group.Name
+	all := r.pursuits[w.Index()]
+	p := all[t]
+	if p == nil {
+		p = &pursuit{relay: r, topic: t, worker: w}
+		all[t] = p
+	}
+	m.Member.late = pursued
+	p.members = append(p.members, m)
+	if !p.reading {
+		p.read()
+	}
+}
+
+// read asks for the page behind the position of the member that is the furthest
+// behind, or ends the pursuit if nobody is. Called on the loop.
+func (p *pursuit) read() {
+	p.members = slices.DeleteFunc(p.members, gone)
+	if len(p.members) == 0 {
+		delete(p.relay.pursuits[p.worker.Index()], p.topic)
+		return
+	}
+	p.reading = true
+	p.after = p.members[0].Member.from
+	for _, m := range p.members[1:] {
+		if m.Member.from.Before(p.after) {
+			p.after = m.Member.from
+		}
+	}
+	after, spoken := p.after, p.topic.dialects()
+	err := p.worker.Pool().TrySubmit(func() {
+		page, err := p.fetch(after, spoken)
+		_ = p.worker.Post(func(*reactor.Worker) { p.begin(page, err) })
+	})
+	if err != nil {
+		p.retry()
+	}
+}
+
+// gone says that a place of the list is nobody's any more.
+func gone(m *membership) bool { return m == nil || m.Member.late != pursued }
+
+// fetch reads a page and encodes it. Called in the pool.
+func (p *pursuit) fetch(after broker.Position, spoken [dialects]bool) (page []*delivery, err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), pursuitRead)
+	defer cancel()
+	messages, err := p.relay.broker.Read(ctx, p.topic.group, after, pursuitPage)
+	for _, m := range messages {
+		page = append(page, newDelivery(p.relay, p.topic, m, spoken))
+	}
+	return page, err
+}
+
+// retry reads again after a pause.
+func (p *pursuit) retry() {
+	time.AfterFunc(pursuitPause, func() {
+		_ = p.worker.Post(func(*reactor.Worker) { p.read() })
+	})
+}
+
+// begin takes a page, or what went wrong with it. Called on the loop.
+func (p *pursuit) begin(page []*delivery, err error) {
+	switch {
+	case errors.Is(err, broker.ErrTrimmed):
+		p.giveUp()
+		p.end()
+	case err != nil:
+		p.relay.server.Log.Warn("what slow readers missed could not be read; it is tried again", "group", p.topic.group.String(), slog.Any("error", err))
+		p.retry()
+	default:
+		p.page, p.next = page, 0
+		p.hand()
+	}
+}
+
+// giveUp closes the members whose position the stream no longer reaches back to: they
+// would miss messages without knowing.
+func (p *pursuit) giveUp() {
+	for _, m := range p.members {
+		if !gone(m) && m.Member.from == p.after {
+			s := m.Member.session
+			s.catchUp(m)
+			s.conn.Close(ws.StatusPolicyViolation, "too slow: the group's stream no longer holds what you missed", reactor.SlowReader)
+		}
+	}
+}
+
+// hand gives the page to the members one after the other, and lets the loop turn
+// where it gets much. Called on the loop.
+func (p *pursuit) hand() {
+	for bytes := 0; p.next < len(p.members); p.next++ {
+		if bytes >= pursuitBytes {
+			if p.worker.TryPost(func(*reactor.Worker) { p.hand() }) == nil {
+				return
+			}
+		}
+		m := p.members[p.next]
+		if gone(m) || m.Member.from.Before(p.after) {
+			continue // it came while the page was read, and waits for the next
+		}
+		sent, size := p.give(m)
+		bytes += size
+		p.settle(m)
+		p.relay.counts.deliveries[p.worker.Index()].Add(sent)
+		if gone(m) {
+			p.members[p.next] = nil // it may be pursued again before the list is read
+		}
+	}
+	p.end()
+}
+
+// end lets go of the page and goes on with the next.
+func (p *pursuit) end() {
+	p.page, p.reading = nil, false
+	p.read()
+}
+
+// give offers one member what it has not got of the page, as long as its connection
+// takes it.
+func (p *pursuit) give(m *membership) (sent, bytes int) {
+	s := m.Member.session
+	for _, d := range p.page {
+		at, exclude := d.message.Position, d.message.Exclude
+		if !m.Member.from.Before(at) {
+			continue
+		}
+		if exclude == "" || s.id != exclude {
+			f := d.frames[s.dialect]
+			if f.Len() == 0 {
+				return sent, bytes // nobody spoke its dialect when the page was read; the next has it
+			}
+			if !s.conn.Offer(f) {
+				m.Member.late = late
+				return sent, bytes
+			}
+			sent, bytes = sent+1, bytes+f.Len()
+		}
+		m.Member.from = at
+	}
+	return sent, bytes
+}
+
+// settle makes a member live that has caught up.
+func (p *pursuit) settle(m *membership) {
+	ran := p.topic.ran[p.worker.Index()]
+	switch {
+	case gone(m):
+		return
+	case len(p.page) == 0 && m.Member.from.Before(ran):
+		m.Member.from = ran // the stream lost its end, which the broker tells as a gap
+	case m.Member.from.Before(ran):
+		return
+	}
+	m.Member.session.catchUp(m)
+	p.relay.counts.caughtUp[p.worker.Index()].Inc()
+}
