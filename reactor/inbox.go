@@ -3,6 +3,8 @@ package reactor
 import (
 	"strconv"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/VictoriaMetrics/metrics"
 )
@@ -18,10 +20,14 @@ type inbox struct {
 
 	mu     sync.Mutex // guards what follows; held for an append, or a write of one byte
 	events []func(*Worker)
+	urgent []func(*Worker)
 	room   sync.Cond // for those who wait in post
 	woken  bool      // a byte is on its way that the loop has not read
 	wake   int       // the socket for that byte
 	closed bool
+
+	hot     atomic.Bool  // urgent is not empty
+	wokenAt atomic.Int64 // when the byte was sent, in Unix nanoseconds; 0 when it was read
 }
 
 func (b *inbox) init(config *Config, index, wake int) {
@@ -41,13 +47,33 @@ func (w *Worker) Post(f func(*Worker)) error {
 	b := &w.inbox
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if len(b.events) >= b.limit && !b.closed {
-		b.waits.Inc()
-		for len(b.events) >= b.limit && !b.closed {
-			b.room.Wait()
-		}
+	b.wait(&b.events)
+	return b.add(&b.events, f)
+}
+
+// PostUrgent is Post for what somebody is waiting for who is connected: f runs before
+// what Post brings, and when a turn of the loop is long, because many come or go at
+// once, in the middle of it. Posts of one goroutine that are urgent run in their
+// order.
+func (w *Worker) PostUrgent(f func(*Worker)) error {
+	b := &w.inbox
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.wait(&b.urgent)
+	err := b.add(&b.urgent, f)
+	b.hot.Store(err == nil || b.hot.Load())
+	return err
+}
+
+// wait waits until there is room in a list. Called with the lock held.
+func (b *inbox) wait(list *[]func(*Worker)) {
+	if len(*list) < b.limit || b.closed {
+		return
 	}
-	return b.add(f)
+	b.waits.Inc()
+	for len(*list) >= b.limit && !b.closed {
+		b.room.Wait()
+	}
 }
 
 // TryPost is Post that does not wait: ErrFull if there is no room. May be called
@@ -60,7 +86,7 @@ func (w *Worker) TryPost(f func(*Worker)) error {
 		b.full.Inc()
 		return ErrFull
 	}
-	return b.add(f)
+	return b.add(&b.events, f)
 }
 
 // must has f run whether there is room or not: for what may not be lost, and of
@@ -68,21 +94,18 @@ func (w *Worker) TryPost(f func(*Worker)) error {
 func (b *inbox) must(f func(*Worker)) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.add(f)
+	return b.add(&b.events, f)
 }
 
 // add appends and wakes. The byte is written under the lock: only the first post
 // after the loop has looked writes one, and the lock is what keeps the socket
 // open for it.
-func (b *inbox) add(f func(*Worker)) error {
+func (b *inbox) add(list *[]func(*Worker), f func(*Worker)) error {
 	if b.closed {
 		return ErrClosed
 	}
-	b.events = append(b.events, f)
-	if !b.woken {
-		b.woken = true
-		b.wakeUp()
-	}
+	*list = append(*list, f)
+	b.wakeUp()
 	return nil
 }
 
@@ -91,14 +114,18 @@ func (b *inbox) add(f func(*Worker)) error {
 func (b *inbox) rouse() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if !b.woken {
-		b.woken = true
-		b.wakeUp()
-	}
+	b.wakeUp()
 }
 
-// wakeUp writes the byte. The socket is empty when woken is false, so there is room.
-func (b *inbox) wakeUp() { sendNow(b.wake, oneByte) }
+// wakeUp writes the byte, if none is on its way; so the socket is empty, and there is
+// room. Called with the lock held.
+func (b *inbox) wakeUp() {
+	if !b.woken {
+		b.woken = true
+		b.wokenAt.Store(time.Now().UnixNano())
+		sendNow(b.wake, oneByte)
+	}
+}
 
 // oneByte wakes a loop. What it is, nobody looks at.
 var oneByte = []byte{0}
@@ -110,8 +137,31 @@ func (b *inbox) take(empty []func(*Worker)) []func(*Worker) {
 	defer b.mu.Unlock()
 	events := b.events
 	b.events, b.woken = empty[:0], false
+	b.wokenAt.Store(0)
 	b.room.Broadcast()
 	return events
+}
+
+// takeUrgent is take for what is urgent. It leaves the byte unread, so that the next
+// turn still takes the rest.
+func (b *inbox) takeUrgent(empty []func(*Worker)) []func(*Worker) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	urgent := b.urgent
+	b.urgent = empty[:0]
+	b.hot.Store(false)
+	b.room.Broadcast()
+	return urgent
+}
+
+// Lag is for how long the worker has owed a look at what was posted: the length of its
+// present turn, more or less. Never waits; may be called on any goroutine.
+func (w *Worker) Lag() time.Duration {
+	at := w.inbox.wokenAt.Load()
+	if at == 0 {
+		return 0
+	}
+	return time.Since(time.Unix(0, at))
 }
 
 // close refuses what comes from now on, and has last run after what came before.
@@ -121,7 +171,7 @@ func (b *inbox) close(last func(*Worker)) {
 	if b.closed {
 		return
 	}
-	_ = b.add(last)
+	_ = b.add(&b.events, last)
 	b.closed = true
 	b.room.Broadcast()
 }
@@ -135,5 +185,5 @@ func (b *inbox) isClosed() bool {
 func (b *inbox) depth() int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return len(b.events)
+	return len(b.events) + len(b.urgent)
 }

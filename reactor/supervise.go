@@ -57,7 +57,7 @@ func (w *Worker) abandon() {
 	for _, c := range w.conns {
 		c.tell(WorkerFailed)
 	}
-	w.batch = work{list: append([]func(*Worker){(*Worker).inherit}, w.batch.list[w.batch.started:]...)}
+	w.batch = work{yields: true, list: append([]func(*Worker){(*Worker).inherit}, w.batch.list[w.batch.started:]...)}
 }
 
 // revive starts a new loop after the pause, and tries until it does or the

@@ -47,7 +47,8 @@ func (c *Conn) tellDrained() {
 // work is functions that run on a loop, in their order, each once.
 type work struct {
 	list    []func(*Worker)
-	started int // how many of them were
+	started int  // how many of them were
+	yields  bool // what is urgent may come in between
 }
 
 // add appends a function; it may be called by one of them.
@@ -75,5 +76,8 @@ func (k *work) next(w *Worker) {
 		f := k.list[k.started]
 		k.started++
 		f(w)
+		if k.yields {
+			w.hasten()
+		}
 	}
 }

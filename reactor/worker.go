@@ -38,6 +38,8 @@ type Worker struct {
 	// Owned by the loop, or by the supervisor while there is none.
 	conns    []*Conn
 	batch    work      // what the inbox gave
+	urgent   work      // and what of it was urgent
+	hastened time.Time // when that was looked at last
 	deferred work      // what is to be done at the end of this turn
 	dirty    []*Conn   // who is to be flushed then
 	drained  []*Conn   // whose handler is to be told
@@ -85,6 +87,7 @@ func newWorker(r *Reactor, index int) (*Worker, error) {
 		reactor: r, config: &r.config, index: index, wake: read,
 		log:   r.config.Log.With("worker", index),
 		ended: make(chan struct{}),
+		batch: work{yields: true},
 	}
 	w.beatAt.Store(time.Now().UnixNano())
 	w.sweep.init(w.config)
@@ -145,6 +148,7 @@ func (w *Worker) readable(nc *nbio.Conn, data []byte) {
 		w.drain()
 	}
 	w.endTurn()
+	w.hasten()
 }
 
 // drain runs what was posted: all that the inbox holds when the turn begins, and
@@ -161,7 +165,32 @@ func (w *Worker) readable(nc *nbio.Conn, data []byte) {
 func (w *Worker) drain() {
 	w.batch.run(w) // what a loop that ended has left
 	w.batch.list = w.inbox.take(w.batch.list)
+	w.runUrgent()
 	w.batch.run(w)
+}
+
+// longTurn is how long what is urgent waits for a turn to end.
+const longTurn = 2 * time.Millisecond
+
+// hasten runs what is urgent in the middle of a long turn, and writes what it sends.
+// Under load something urgent is nearly always there, and waits for the turn's end
+// nevertheless: the longer it gathers, the fewer writes carry it.
+func (w *Worker) hasten() {
+	if w.inbox.hot.Load() && time.Since(w.hastened) > longTurn {
+		w.runUrgent()
+		w.endTurn()
+	}
+}
+
+// runUrgent runs what was posted as urgent. Nothing of it adopts connections, so
+// that it may run at any time (see drain).
+func (w *Worker) runUrgent() {
+	w.urgent.run(w) // what a loop that ended has left
+	if w.inbox.hot.Load() {
+		w.urgent.list = w.inbox.takeUrgent(w.urgent.list)
+		w.urgent.run(w)
+	}
+	w.hastened = time.Now()
 }
 
 // exit, as the last post, ends the loop: nbio's poller has deferred all that it
