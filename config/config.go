@@ -68,6 +68,7 @@ type Redis struct {
 type Limits struct {
 	Connections         int           `koanf:"connections"`           // on this node
 	Handshakes          int           `koanf:"handshakes"`            // in flight
+	HandshakeQueue      int           `koanf:"handshake_queue"`       // connections that wait for one
 	HandshakeTimeout    time.Duration `koanf:"handshake_timeout"`     // for the request's header
 	HeaderBytes         int           `koanf:"header_bytes"`          // of a request
 	BodyBytes           int           `koanf:"body_bytes"`            // of a data-plane request

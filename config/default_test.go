@@ -22,7 +22,7 @@ func TestDefaults(t *testing.T) {
 		Publish: Publish{QueueMessages: 10000, QueueBytes: 64 << 20, Timeout: time.Second},
 		Redis:   Redis{Prefix: "tg", Sweep: 45 * time.Second, Probe: 2 * time.Second},
 		Limits: Limits{
-			Connections: 15000, Handshakes: 512, HandshakeTimeout: 10 * time.Second,
+			Connections: 15000, Handshakes: 16, HandshakeQueue: 20000, HandshakeTimeout: 10 * time.Second,
 			HeaderBytes: 16 << 10, BodyBytes: 1 << 20,
 			MessageBytes: 1 << 20, MessageFragments: 131072,
 			SendBufferBytes: 256 << 10, SocketBufferBytes: 128 << 10,

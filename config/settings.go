@@ -38,6 +38,7 @@ var rules = map[string]rule{
 
 	"limits.connections":           integer(1, 10_000_000),
 	"limits.handshakes":            integer(1, 100_000),
+	"limits.handshake_queue":       integer(0, 10_000_000),
 	"limits.handshake_timeout":     duration(100*time.Millisecond, 10*time.Minute),
 	"limits.header_bytes":          size(1<<10, 1<<20),
 	"limits.body_bytes":            size(1<<10, 64<<20),

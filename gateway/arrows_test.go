@@ -16,13 +16,14 @@ const module = "github.com/tidegate/tidegate/"
 // files may reach further: they stand outside the rooms.
 var arrows = map[string][]string{
 	"gateway": {"config", "broker", "broker/memory", "broker/redisstream", "reactor",
-		"gateway/server", "gateway/api", "gateway/page", "gateway/auth"},
+		"gateway/server", "gateway/api", "gateway/page", "gateway/auth", "gateway/door"},
 	"gateway/server":     {"reactor", "broker", "gateway/hub", "gateway/wire", "gateway/auth"},
 	"gateway/api":        {"broker", "gateway/server", "gateway/auth"},
 	"gateway/wire":       {},
 	"gateway/hub":        {},
 	"gateway/auth":       {},
 	"gateway/page":       {},
+	"gateway/door":       {},
 	"reactor":            {},
 	"broker":             {},
 	"broker/memory":      {"broker"},

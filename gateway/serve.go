@@ -15,6 +15,7 @@ import (
 	"github.com/tidegate/tidegate/config"
 	"github.com/tidegate/tidegate/gateway/api"
 	"github.com/tidegate/tidegate/gateway/auth"
+	"github.com/tidegate/tidegate/gateway/door"
 	"github.com/tidegate/tidegate/gateway/page"
 	"github.com/tidegate/tidegate/gateway/server"
 	"github.com/tidegate/tidegate/reactor"
@@ -111,6 +112,10 @@ func (n *node) open(s *http.Server, name, address string, failed chan<- error) e
 		attrs = append(attrs, "page", "http://"+l.Addr().String()+"/")
 	}
 	n.log.Info("listening", attrs...)
+	if name == "public" {
+		d := door.New(l, doorConfig(n))
+		s.ConnState, l = d.ConnState, d
+	}
 	go func() {
 		if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 			failed <- fmt.Errorf("the %s listener: %w", name, err)

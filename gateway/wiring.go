@@ -11,6 +11,7 @@ import (
 	"github.com/tidegate/tidegate/broker/redisstream"
 	"github.com/tidegate/tidegate/config"
 	"github.com/tidegate/tidegate/gateway/auth"
+	"github.com/tidegate/tidegate/gateway/door"
 	"github.com/tidegate/tidegate/gateway/server"
 	"github.com/tidegate/tidegate/reactor"
 )
@@ -18,6 +19,11 @@ import (
 // linger is how long a group stays open on a node without a member: long enough
 // for a page to be reloaded, short enough to forget.
 const linger = 5 * time.Second
+
+// doorPatience is how long a connection may hold one of the few places of those whose
+// handshake is being made: much longer than it takes, much shorter than a client that
+// says nothing would hold it.
+const doorPatience = 250 * time.Millisecond
 
 // reactorConfig is the reactor's part of the settings.
 func reactorConfig(c config.Config, log *slog.Logger, set *metrics.Set) reactor.Config {
@@ -56,13 +62,34 @@ func serverConfig(n *node, keys auth.Keys) server.Config {
 		Linger:  linger,
 		Limits: server.Limits{
 			Connections:         c.Limits.Connections,
-			Handshakes:          c.Limits.Handshakes,
 			GroupsPerConnection: c.Limits.GroupsPerConnection,
 			GroupNameBytes:      c.Limits.GroupNameBytes,
 		},
 		Log:     n.log,
 		Metrics: n.metrics,
 	}
+}
+
+// doorConfig is the door's part of the settings.
+func doorConfig(n *node) door.Config {
+	l := n.config.Limits
+	return door.Config{
+		Places: l.Handshakes, Queue: l.HandshakeQueue, Wait: l.HandshakeTimeout, Patience: doorPatience,
+		Busy: n.busy, Log: n.log, Metrics: n.metrics,
+	}
+}
+
+// busyTurn is how late a worker may be before newcomers have to wait.
+const busyTurn = 1 * time.Millisecond
+
+// busy reports whether a worker is late.
+func (n *node) busy() bool {
+	for _, w := range n.reactor.Workers() {
+		if w.Lag() > busyTurn {
+			return true
+		}
+	}
+	return false
 }
 
 // openBroker opens the broker that the settings name: the one line that a new

@@ -141,10 +141,11 @@ func (r *relay) settle(g broker.Group, at broker.Position, err error) []waiter {
 	return waiting
 }
 
-// answer ends the wait, on the session's loop. A member that has left meanwhile
+// answer ends the wait, on the session's loop, and as urgently as the messages that come
+// after it: a member that is not told yet is not sent any. A member that has left meanwhile
 // is answered all the same: its join was asked for before its leave.
 func (w waiter) answer(at broker.Position, err error) {
-	_ = w.session.conn.Worker().Post(func(*reactor.Worker) { w.end(at, err) })
+	_ = w.session.conn.Worker().PostUrgent(func(*reactor.Worker) { w.end(at, err) })
 }
 
 // end is answer's second half, on the loop.

@@ -82,7 +82,7 @@ func (r *relay) outcomes(outcomes []broker.Outcome) {
 	for i, part := range parts {
 		if len(part) > 0 {
 			// A worker that is gone for good has closed its sessions already.
-			_ = r.server.Workers[i].Post(func(*reactor.Worker) { tell(part) })
+			_ = r.server.Workers[i].PostUrgent(func(*reactor.Worker) { tell(part) })
 		}
 	}
 }

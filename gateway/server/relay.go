@@ -111,7 +111,7 @@ func (r *relay) deliver(messages []*broker.Message) {
 	// never make room in its queue.
 	for i, part := range parts {
 		if len(part) > 0 {
-			_ = r.server.Workers[i].Post(func(w *reactor.Worker) { run(w, part) })
+			_ = r.server.Workers[i].PostUrgent(func(w *reactor.Worker) { run(w, part) })
 		}
 	}
 }

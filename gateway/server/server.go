@@ -55,7 +55,6 @@ type Route struct {
 // Limits bounds what clients may take.
 type Limits struct {
 	Connections         int // on this node
-	Handshakes          int // in flight
 	GroupsPerConnection int
 	GroupNameBytes      int
 }
@@ -70,11 +69,11 @@ type Server struct {
 	relay    *relay
 	counts   counters
 
-	handshakes chan struct{} // one token per handshake in flight
-	stop       context.CancelFunc
-	swept      chan struct{} // closed when the sweep of idle topics has ended
-	trimmed    chan struct{} // closed when trim has ended
-	upgraded   atomic.Uint64 // handshakes that were made
+	stop      context.CancelFunc
+	swept     chan struct{} // closed when the sweep of idle topics has ended
+	trimmed   chan struct{} // closed when trim has ended
+	upgrading atomic.Int64  // handshakes that are being answered
+	upgraded  atomic.Uint64 // and those that were
 }
 
 // members is the membership table of one worker.
@@ -84,11 +83,10 @@ type members = hub.Hub[*topic, member]
 // mounts Routes on its public listener.
 func New(c Config) (*Server, error) {
 	s := &Server{
-		Config:     c,
-		hubNames:   make(map[string]string, len(c.Hubs)),
-		handshakes: make(chan struct{}, c.Limits.Handshakes),
-		swept:      make(chan struct{}),
-		trimmed:    make(chan struct{}),
+		Config:   c,
+		hubNames: make(map[string]string, len(c.Hubs)),
+		swept:    make(chan struct{}),
+		trimmed:  make(chan struct{}),
 	}
 	for _, name := range c.Hubs {
 		name = strings.ToLower(name)

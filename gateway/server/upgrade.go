@@ -83,14 +83,9 @@ func (s *Server) identify(w http.ResponseWriter, r *http.Request, hub string) (*
 // upgrade answers 101 and gives the connection to a worker. The goroutine of the
 // request ends with it.
 func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, c *session, protocol string) {
-	select {
-	case s.handshakes <- struct{}{}:
-		defer func() { <-s.handshakes }()
-	default:
-		s.unavailable(w, faultHandshakes, "too many handshakes at once: limits.handshakes")
-		return
-	}
-	if s.connections() >= s.Limits.Connections {
+	// Those that are being upgraded count too, or many at a time would be too many.
+	defer s.upgrading.Add(-1)
+	if int(s.upgrading.Add(1))+s.connections() > s.Limits.Connections {
 		s.unavailable(w, faultConnections, "this node has all the connections that limits.connections allows")
 		return
 	}
