@@ -29,6 +29,8 @@ type Config struct {
 	Publish     Publish       `koanf:"publish"`
 	Redis       Redis         `koanf:"redis"`
 
+	Compression Compression `koanf:"compression"`
+
 	Limits    Limits    `koanf:"limits"`
 	Heartbeat Heartbeat `koanf:"heartbeat"`
 	Log       Log       `koanf:"log"`
@@ -62,6 +64,12 @@ type Redis struct {
 	Prefix string        `koanf:"prefix"` // of the groups' keys, "tg"
 	Sweep  time.Duration `koanf:"sweep"`  // every group is verified once in this time
 	Probe  time.Duration `koanf:"probe"`  // the doorbell is tried this often
+}
+
+// Compression is permessage-deflate, without context takeover.
+type Compression struct {
+	Enabled  bool `koanf:"enabled"`   // agreed to if a client offers it
+	MinBytes int  `koanf:"min_bytes"` // of a frame; smaller ones are sent as they are
 }
 
 // Limits bounds what one client, and all of them, may take.

@@ -19,8 +19,9 @@ func TestDefaults(t *testing.T) {
 		Keys: []string{}, Origins: []string{},
 		Workers: 2, Pool: Pool{Size: 0, Queue: 1024},
 		Broker: "memory", Capacity: 1000, GroupExpiry: 86400 * time.Second,
-		Publish: Publish{QueueMessages: 10000, QueueBytes: 64 << 20, Timeout: time.Second},
-		Redis:   Redis{Prefix: "tg", Sweep: 45 * time.Second, Probe: 2 * time.Second},
+		Publish:     Publish{QueueMessages: 10000, QueueBytes: 64 << 20, Timeout: time.Second},
+		Redis:       Redis{Prefix: "tg", Sweep: 45 * time.Second, Probe: 2 * time.Second},
+		Compression: Compression{Enabled: false, MinBytes: 1024},
 		Limits: Limits{
 			Connections: 15000, Handshakes: 16, HandshakeQueue: 20000, HandshakeTimeout: 10 * time.Second,
 			HeaderBytes: 16 << 10, BodyBytes: 1 << 20,

@@ -36,6 +36,9 @@ var rules = map[string]rule{
 	"redis.sweep":            duration(time.Second, time.Hour),
 	"redis.probe":            duration(100*time.Millisecond, time.Minute),
 
+	"compression.enabled":   boolean(),
+	"compression.min_bytes": size(64, 64<<20),
+
 	"limits.connections":           integer(1, 10_000_000),
 	"limits.handshakes":            integer(1, 100_000),
 	"limits.handshake_queue":       integer(0, 10_000_000),

@@ -60,6 +60,7 @@ func serverConfig(n *node, keys auth.Keys) server.Config {
 		Adopt:   n.reactor.Adopt,
 		Broker:  n.openBroker,
 		Linger:  linger,
+		Deflate: server.Deflate{Enabled: c.Compression.Enabled, MinBytes: c.Compression.MinBytes},
 		Limits: server.Limits{
 			Connections:         c.Limits.Connections,
 			GroupsPerConnection: c.Limits.GroupsPerConnection,

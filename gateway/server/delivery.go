@@ -17,18 +17,33 @@ type delivery struct {
 	topic    *topic
 	message  *broker.Message
 	previous broker.Position         // of the message before it in the stream
-	frames   [dialects]reactor.Frame // one per dialect that the group's members speak
+	frames   [variants]reactor.Frame // one per form in which the group's members get it
 }
 
-func newDelivery(r *relay, t *topic, m *broker.Message, spoken [dialects]bool) *delivery {
+func newDelivery(r *relay, t *topic, m *broker.Message, wanted [variants]bool) *delivery {
 	d := &delivery{relay: r, topic: t, message: m}
-	if spoken[jsonDialect] {
-		d.frames[jsonDialect] = reactor.BuildFrame(false, 160+len(m.Data)+len(m.Data)/3, d.envelope)
+	if wanted[jsonPlain] || wanted[jsonDeflated] {
+		d.frames[jsonPlain] = reactor.BuildFrame(false, 160+len(m.Data)+len(m.Data)/3, d.envelope)
 	}
-	if spoken[simpleDialect] {
-		d.frames[simpleDialect] = reactor.NewFrame(m.Data, m.Type == broker.Binary)
+	if wanted[simplePlain] || wanted[simpleDeflated] {
+		d.frames[simplePlain] = reactor.NewFrame(m.Data, m.Type == broker.Binary)
+	}
+	for _, v := range [...]variant{jsonPlain, simplePlain} {
+		if wanted[v.deflated()] {
+			d.deflate(v)
+		}
 	}
 	return d
+}
+
+// deflate makes the compressed form of a message, once for all who get it. What would
+// gain nothing they get as it is.
+func (d *delivery) deflate(v variant) {
+	f := d.frames[v]
+	if f.Len() >= d.relay.server.Deflate.MinBytes {
+		f = f.Deflated()
+	}
+	d.frames[v.deflated()] = f
 }
 
 // envelope appends the message as clients of the JSON protocol read it.
@@ -59,7 +74,7 @@ func (d *delivery) run(w *reactor.Worker) {
 		s := m.Member.session
 		switch {
 		case !m.Member.from.Before(at), m.Member.late != live, exclude != "" && s.id == exclude:
-		case s.conn.Offer(d.frames[s.dialect]):
+		case s.conn.Offer(d.frames[s.variant()]):
 			sent++
 		default:
 			s.fallBehind(m, d.previous)

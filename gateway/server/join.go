@@ -52,7 +52,7 @@ func (r *relay) enter(g broker.Group, s *session, m *membership, joined func(bro
 		}
 		m = r.server.hubs[worker].Join(t, member{session: s, from: notYet})
 		s.memberships = append(s.memberships, m)
-		t.count(worker, s.dialect, 1)
+		t.count(worker, s.variant(), 1)
 	}
 	w, at := waiter{session: s, membership: m, joined: joined}, t.last
 	switch {
@@ -96,7 +96,7 @@ func (r *relay) leave(s *session, m *membership) {
 	s.catchUp(m)
 	t := m.Group.Name
 	t.mu.Lock()
-	t.count(worker, s.dialect, -1)
+	t.count(worker, s.variant(), -1)
 	idle := t.total == 0 && !t.pinned
 	if idle {
 		t.idleSince = time.Now().UnixNano()

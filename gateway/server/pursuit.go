@@ -72,9 +72,9 @@ func (p *pursuit) read() {
 			p.after = m.Member.from
 		}
 	}
-	after, spoken := p.after, p.topic.dialects()
+	after, wanted := p.after, p.topic.variants()
 	err := p.worker.Pool().TrySubmit(func() {
-		page, err := p.fetch(after, spoken)
+		page, err := p.fetch(after, wanted)
 		_ = p.worker.Post(func(*reactor.Worker) { p.begin(page, err) })
 	})
 	if err != nil {
@@ -86,12 +86,12 @@ func (p *pursuit) read() {
 func gone(m *membership) bool { return m == nil || m.Member.late != pursued }
 
 // fetch reads a page and encodes it. Called in the pool.
-func (p *pursuit) fetch(after broker.Position, spoken [dialects]bool) (page []*delivery, err error) {
+func (p *pursuit) fetch(after broker.Position, wanted [variants]bool) (page []*delivery, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), pursuitRead)
 	defer cancel()
 	messages, err := p.relay.broker.Read(ctx, p.topic.group, after, pursuitPage)
 	for _, m := range messages {
-		page = append(page, newDelivery(p.relay, p.topic, m, spoken))
+		page = append(page, newDelivery(p.relay, p.topic, m, wanted))
 	}
 	return page, err
 }
@@ -170,9 +170,9 @@ func (p *pursuit) give(m *membership) (sent, bytes int) {
 			continue
 		}
 		if exclude == "" || s.id != exclude {
-			f := d.frames[s.dialect]
+			f := d.frames[s.variant()]
 			if f.Len() == 0 {
-				return sent, bytes // nobody spoke its dialect when the page was read; the next has it
+				return sent, bytes // nobody got messages in its form when the page was read; the next has it
 			}
 			if !s.conn.Offer(f) {
 				m.Member.late = late

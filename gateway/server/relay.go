@@ -97,11 +97,11 @@ func (r *relay) deliver(messages []*broker.Message) {
 		if t == nil {
 			continue
 		}
-		workers, spoken, previous := t.advance(m.Position)
+		workers, wanted, previous := t.advance(m.Position)
 		if workers.empty() {
 			continue
 		}
-		d := newDelivery(r, t, m, spoken)
+		d := newDelivery(r, t, m, wanted)
 		d.previous = previous
 		for i := range workers.each {
 			parts[i] = append(parts[i], d)

@@ -35,6 +35,7 @@ type Config struct {
 	Workers []*reactor.Worker
 	Adopt   Adopt
 	Broker  func(broker.Receiver) (broker.Broker, error)
+	Deflate Deflate
 	Limits  Limits
 	Log     *slog.Logger
 	Metrics *metrics.Set
@@ -50,6 +51,12 @@ type Adopt = func(conn net.Conn, buffered []byte, h reactor.Handler, deflate boo
 type Route struct {
 	Path string // like /ws/chat/{group}/
 	Hub  string
+}
+
+// Deflate is permessage-deflate (RFC 7692), without context takeover.
+type Deflate struct {
+	Enabled  bool // agreed to if a client offers it
+	MinBytes int  // of a frame; smaller ones are sent as they are
 }
 
 // Limits bounds what clients may take.

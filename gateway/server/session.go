@@ -24,7 +24,6 @@ const (
 	jsonDialect   dialect = iota // json.webpubsub.azure.v1: requests, acks, messages in envelopes
 	simpleDialect                // bare payloads, both ways
 	echoDialect                  // each message back to its sender
-	dialects      = iota
 )
 
 // session is one client. It is the reactor's handler of its connection; all of
@@ -37,6 +36,7 @@ type session struct {
 	hub      string
 	group    string // of a simple client: where its frames go; empty: nowhere
 	dialect  dialect
+	deflate  bool // agreed to permessage-deflate
 	noEcho   bool // of a simple client: its own messages do not come back
 
 	// Owned by the loop.

@@ -20,7 +20,7 @@ type topic struct {
 	open      bool
 	last      broker.Position // of the last message that was handed to the workers
 	members   []int32         // per worker
-	spoken    [dialects]int32 // members per dialect
+	wanted    [variants]int32 // members per form of a message
 	total     int32
 	waiting   []waiter // for the group to be opened
 	idleSince int64    // when the last member left, in Unix nanoseconds
@@ -48,20 +48,20 @@ func (w *workerSet) each(yield func(int) bool) {
 }
 
 // count adds a member, or with -1 takes one away.
-func (t *topic) count(worker int, d dialect, n int32) {
+func (t *topic) count(worker int, v variant, n int32) {
 	t.members[worker] += n
-	t.spoken[d] += n
+	t.wanted[v] += n
 	t.total += n
 }
 
 // advance notes that the message at this position goes to the workers, and says
-// to which, in which dialects, and what stood before it. A group that is not open gets
+// to which, in which forms, and what stood before it. A group that is not open gets
 // nothing: what still comes belongs to a subscription that has ended.
-func (t *topic) advance(at broker.Position) (workers workerSet, spoken [dialects]bool, previous broker.Position) {
+func (t *topic) advance(at broker.Position) (workers workerSet, wanted [variants]bool, previous broker.Position) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if !t.open {
-		return workers, spoken, previous
+		return workers, wanted, previous
 	}
 	previous, t.last = t.last, at
 	for i, n := range t.members {
@@ -69,19 +69,19 @@ func (t *topic) advance(at broker.Position) (workers workerSet, spoken [dialects
 			workers.add(i)
 		}
 	}
-	return workers, t.dialectsLocked(), previous
+	return workers, t.variantsLocked(), previous
 }
 
-// dialects are those that the members on this node speak.
-func (t *topic) dialects() [dialects]bool {
+// variants are the forms in which members on this node get messages.
+func (t *topic) variants() [variants]bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.dialectsLocked()
+	return t.variantsLocked()
 }
 
-func (t *topic) dialectsLocked() (spoken [dialects]bool) {
-	for d, n := range t.spoken {
-		spoken[d] = n > 0
+func (t *topic) variantsLocked() (wanted [variants]bool) {
+	for d, n := range t.wanted {
+		wanted[d] = n > 0
 	}
-	return spoken
+	return wanted
 }

@@ -37,20 +37,20 @@ func TestWorkerSet(t *testing.T) {
 
 func TestTopicAdvance(t *testing.T) {
 	tp := &topic{members: make([]int32, 3)}
-	tp.count(1, simpleDialect, 1)
+	tp.count(1, simplePlain, 1)
 	at := broker.Position{Ms: 5, Seq: 1}
 	if w, _, _ := tp.advance(at); !w.empty() || !tp.last.IsZero() {
 		t.Fatal("a topic that is not open passed a message on")
 	}
 	tp.open = true
-	w, spoken, _ := tp.advance(at)
+	w, wanted, _ := tp.advance(at)
 	if got := slices.Collect(w.each); !slices.Equal(got, []int{1}) {
 		t.Errorf("workers %v, want 1", got)
 	}
-	if !spoken[simpleDialect] || spoken[jsonDialect] || tp.last != at {
-		t.Errorf("spoken %v, last %v", spoken, tp.last)
+	if !wanted[simplePlain] || wanted[jsonPlain] || tp.last != at {
+		t.Errorf("wanted %v, last %v", wanted, tp.last)
 	}
-	tp.count(1, simpleDialect, -1)
+	tp.count(1, simplePlain, -1)
 	if w, _, _ := tp.advance(at); !w.empty() || tp.total != 0 {
 		t.Error("nobody is left, and yet somebody gets messages")
 	}

@@ -94,6 +94,10 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, c *session, pro
 	if protocol != "" {
 		u.Protocol = func(p string) bool { return p == protocol }
 	}
+	deflate := newNegotiation()
+	if s.Deflate.Enabled {
+		u.Negotiate = deflate.answer
+	}
 	conn, rw, _, err := u.Upgrade(r, w)
 	if err != nil {
 		s.counts.fault(faultHandshake)
@@ -104,9 +108,10 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, c *session, pro
 		return
 	}
 	s.upgraded.Add(1)
+	c.deflate = deflate.agreed()
 	// Frames may have come with the request; the reader of the request has them.
 	buffered, _ := rw.Reader.Peek(rw.Reader.Buffered())
-	if err := s.Adopt(conn, bytes.Clone(buffered), c, false); err != nil {
+	if err := s.Adopt(conn, bytes.Clone(buffered), c, c.deflate); err != nil {
 		s.counts.fault(faultHandshake)
 		s.Log.Warn("a connection was refused by the workers", "address", r.RemoteAddr, slog.Any("error", err))
 		conn.Close()

@@ -3,9 +3,10 @@
 
 import { WebPubSubClient, WebPubSubJsonProtocol, WebPubSubJsonReliableProtocol } from "@azure/web-pubsub-client";
 import { assert, check, flag, main } from "./checks.mjs";
-import { Gateway, eventually } from "./gateway.mjs";
+import { compressing, Gateway, eventually } from "./gateway.mjs";
 
-const gateway = new Gateway(flag("--gateway"));
+// The client's WebSocket library offers compression.
+const gateway = new Gateway(flag("--gateway"), process.argv.includes("--compress") ? compressing : []);
 const clients = [];
 
 // open starts a client that notes everything it is told.

@@ -5,11 +5,12 @@ import { execFileSync } from "node:child_process";
 import { createHmac } from "node:crypto";
 import { chromium } from "playwright-core";
 import { assert, check, flag, main } from "./checks.mjs";
-import { Gateway, eventually } from "./gateway.mjs";
+import { compressing, Gateway, eventually } from "./gateway.mjs";
 import { takePicture } from "./picture.mjs";
 import { Window } from "./window.mjs";
 
-const gateway = new Gateway(flag("--gateway"));
+// Browsers offer compression; the gateway with keys, below, does not agree to it.
+const gateway = new Gateway(flag("--gateway"), compressing);
 const picture = flag("--screenshot");
 let browser, heron, tern;
 let locked; // a second gateway, with a key

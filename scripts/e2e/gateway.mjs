@@ -10,6 +10,9 @@ const builtHere = fileURLToPath(new URL("../../bin/gateway", import.meta.url));
 const STARTS_WITHIN = 20_000; // ms
 const STOPS_WITHIN = 20_000; // ms
 
+/** The settings of a gateway that compresses even small messages. */
+export const compressing = ["--set", "compression.enabled=true", "--set", "compression.min_bytes=64"];
+
 export class Gateway {
   // Static after construction.
   #program;
