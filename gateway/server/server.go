@@ -22,6 +22,7 @@ import (
 	"github.com/tidegate/tidegate/broker"
 	"github.com/tidegate/tidegate/gateway/auth"
 	"github.com/tidegate/tidegate/gateway/hub"
+	"github.com/tidegate/tidegate/gateway/wire"
 	"github.com/tidegate/tidegate/reactor"
 )
 
@@ -73,6 +74,7 @@ type Server struct {
 	Config
 	hubNames map[string]string // each name to itself, so that sessions share one string
 	hubs     []*members        // one per worker, each owned by its worker's loop
+	decoders []wire.Decoder    // likewise
 	relay    *relay
 	counts   counters
 
@@ -99,6 +101,7 @@ func New(c Config) (*Server, error) {
 		name = strings.ToLower(name)
 		s.hubNames[name] = name
 	}
+	s.decoders = make([]wire.Decoder, len(c.Workers))
 	for range c.Workers {
 		s.hubs = append(s.hubs, hub.New[*topic, member]())
 	}

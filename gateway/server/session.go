@@ -102,7 +102,7 @@ func (s *session) Message(c *reactor.Conn, payload []byte, binary bool) {
 // message is the protocol's table of contents: one line a request.
 func (s *session) message(frame []byte) {
 	var q wire.Request
-	if err := wire.Decode(frame, &q); err != nil {
+	if err := s.server.decoders[s.conn.Worker().Index()].Decode(frame, &q); err != nil {
 		s.conn.Close(ws.StatusInvalidFramePayloadData, err.Error(), closedInvalidRequest)
 		return
 	}

@@ -9,10 +9,17 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Decode reads one client frame into r, which it resets first. It is pure and may
-// be called from any goroutine; a reactor calls it for each frame. What it cannot
-// point to in the frame it allocates: the names of group and event, text with
-// escapes, and binary data.
+// Decoder reads client frames. It belongs to one goroutine, as a reactor's worker has
+// one for all of its connections; the zero value is ready. What it remembers from frame
+// to frame is its own scratch, and names: a client says the same ones again and again.
+type Decoder struct {
+	object object
+	names  names
+}
+
+// Decode reads one client frame into r, which it resets first. It never waits. What it
+// cannot point to in the frame it allocates: a name of a group or event that it has not
+// seen for long, text with escapes, and binary data.
 //
 // It is strict where a lenient reading could be understood in two ways: one object
 // and nothing behind it, no member of ours twice, no lone surrogates. Members that
@@ -22,10 +29,10 @@ import (
 //
 // The group's name is not checked, because that is answered with an ack and not
 // with a close: see CheckGroup.
-func Decode(frame []byte, r *Request) error {
-	o := objects.Get().(*object)
-	defer o.release()
-	return o.request(frame, r)
+func (d *Decoder) Decode(frame []byte, r *Request) error {
+	err := d.object.request(frame, r, &d.names)
+	d.object.release()
+	return err
 }
 
 // members are the values of a client frame as JSON; nil is one that is not there.
@@ -84,8 +91,8 @@ func jsonFault(err error) error {
 	return FaultJSON
 }
 
-// request is Decode on a parser of the caller's.
-func (o *object) request(frame []byte, r *Request) error {
+// request is Decode on a parser and names of the caller's.
+func (o *object) request(frame []byte, r *Request, n *names) error {
 	*r = Request{}
 	var m members
 	if err := o.collect(frame, &m); err != nil {
@@ -101,11 +108,11 @@ func (o *object) request(frame []byte, r *Request) error {
 	}
 	switch r.Kind {
 	case JoinGroup, LeaveGroup:
-		return r.readGroup(&m)
+		return r.readGroup(&m, n)
 	case SendToGroup:
-		return firstOf(r.readGroup(&m), r.readNoEcho(&m), o.payload(r, &m))
+		return firstOf(r.readGroup(&m, n), r.readNoEcho(&m), o.payload(r, &m))
 	case Event:
-		return firstOf(r.readEvent(&m), o.payload(r, &m))
+		return firstOf(r.readEvent(&m, n), o.payload(r, &m))
 	case SequenceAck:
 		return r.readSequence(&m)
 	}
@@ -123,17 +130,17 @@ func firstOf(errs ...error) error {
 }
 
 // readGroup copies the name: groups outlive the frames that name them.
-func (r *Request) readGroup(m *members) error {
+func (r *Request) readGroup(m *members, n *names) error {
 	if !isString(m.group) {
 		return FaultGroup
 	}
-	r.Group = string(unquote(m.group))
+	r.Group = n.of(unquote(m.group))
 	return nil
 }
 
 // readEvent checks the name here and not, as with groups, where it is used: the
 // rule is the protocol's and has no setting.
-func (r *Request) readEvent(m *members) error {
+func (r *Request) readEvent(m *members, n *names) error {
 	if !isString(m.event) {
 		return FaultEvent
 	}
@@ -141,7 +148,7 @@ func (r *Request) readEvent(m *members) error {
 	if !validEvent(name) {
 		return FaultEvent
 	}
-	r.Event = string(name)
+	r.Event = n.of(name)
 	return nil
 }
 

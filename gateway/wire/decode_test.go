@@ -16,7 +16,7 @@ func TestDecode(t *testing.T) {
 	f := func(frame string, want Request) {
 		t.Helper()
 		got := Request{Kind: 99, Group: "left over", NoEcho: true, Data: []byte("left over")}
-		if err := Decode([]byte(frame), &got); err != nil {
+		if err := new(Decoder).Decode([]byte(frame), &got); err != nil {
 			t.Errorf("%s: %v", frame, err)
 		} else if !reflect.DeepEqual(got, want) {
 			t.Errorf("%s:\ngot  %+v\nwant %+v", frame, got, want)
@@ -69,7 +69,7 @@ func refused(t *testing.T) func(frame string, want Fault) {
 	return func(frame string, want Fault) {
 		t.Helper()
 		var r Request
-		err := Decode([]byte(frame), &r)
+		err := new(Decoder).Decode([]byte(frame), &r)
 		if !errors.Is(err, want) {
 			t.Errorf("%.200s: %v, want: %v", frame, err, want)
 			return
@@ -100,7 +100,7 @@ func TestNotJSON(t *testing.T) {
 		f(frame, FaultJSON)
 	}
 	var r Request
-	if err := Decode([]byte(`{"type":"ping",}`), &r); err == nil || !strings.Contains(err.Error(), "from byte 14 on") {
+	if err := new(Decoder).Decode([]byte(`{"type":"ping",}`), &r); err == nil || !strings.Contains(err.Error(), "from byte 14 on") {
 		t.Errorf("%v, want the place where it stops to be JSON", err)
 	}
 }
@@ -150,7 +150,7 @@ func TestMetadata(t *testing.T) {
 	f := func(metadata string, want error) {
 		t.Helper()
 		var r Request
-		err := Decode([]byte(`{"type":"sendToGroup","group":"g","data":1,"metadata":`+metadata+`}`), &r)
+		err := new(Decoder).Decode([]byte(`{"type":"sendToGroup","group":"g","data":1,"metadata":`+metadata+`}`), &r)
 		if !errors.Is(err, want) {
 			t.Errorf("%.200s: %v, want: %v", metadata, err, want)
 		} else if err == nil && string(r.Metadata) != metadata {
@@ -193,7 +193,7 @@ func TestDecodeAliases(t *testing.T) {
 		frame := []byte(`{"type":"sendToGroup","group":"g","dataType":"` + dataType + `","data":` + data + `}`)
 		before := string(frame)
 		var r Request
-		if err := Decode(frame, &r); err != nil {
+		if err := new(Decoder).Decode(frame, &r); err != nil {
 			t.Fatal(err)
 		}
 		if string(frame) != before {

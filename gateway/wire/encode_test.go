@@ -91,7 +91,7 @@ func TestRequestRoundTrip(t *testing.T) {
 			t.Errorf("\ngot  %s\nwant %s", frame, want)
 		}
 		var got Request
-		if err := Decode(frame, &got); err != nil || !reflect.DeepEqual(got, r) {
+		if err := new(Decoder).Decode(frame, &got); err != nil || !reflect.DeepEqual(got, r) {
 			t.Errorf("%s: got %+v, %v; want %+v", frame, got, err, r)
 		}
 	}

@@ -34,7 +34,7 @@ func FuzzDecode(f *testing.F) {
 	f.Fuzz(func(t *testing.T, frame []byte) {
 		before := bytes.Clone(frame)
 		var r Request
-		err := Decode(frame, &r)
+		err := new(Decoder).Decode(frame, &r)
 		if !bytes.Equal(frame, before) {
 			t.Fatalf("the frame was changed to %q", frame)
 		}
@@ -112,7 +112,7 @@ func comparePayload(t *testing.T, r *Request, m map[string]json.RawMessage, text
 func again(t *testing.T, r *Request) {
 	var second Request
 	frame := appendRequest(nil, r)
-	if err := Decode(frame, &second); err != nil || !reflect.DeepEqual(*r, second) {
+	if err := new(Decoder).Decode(frame, &second); err != nil || !reflect.DeepEqual(*r, second) {
 		t.Fatalf("%+v was written as %s, and read as %+v, %v", r, frame, second, err)
 	}
 }

@@ -2,7 +2,6 @@ package wire
 
 import (
 	"bytes"
-	"sync"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -27,20 +26,16 @@ type object struct {
 	json   jsontext.Decoder
 }
 
-// A parser costs several allocations and a frame none, so they are shared: by all
-// workers, since a pool keeps them per processor anyway.
-var objects = sync.Pool{New: func() any { return new(object) }}
-
-// largeFrame is from where on a parser that waits in the pool lets go of what it
-// read; smaller ones are overwritten soon enough.
+// largeFrame is from where on a parser lets go of what it read when it is done; smaller
+// ones are overwritten soon enough.
 const largeFrame = 64 << 10
 
-// release gives o back. What it returned before stays valid: that is the caller's.
+// release ends the work on a frame. What was returned before stays valid: that is the
+// caller's.
 func (o *object) release() {
 	if o.large {
 		*o = object{}
 	}
-	objects.Put(o)
 }
 
 // Members that are there twice are found by whoever collects them: jsontext's own

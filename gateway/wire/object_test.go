@@ -5,6 +5,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"unsafe"
 )
 
 // TestObject: names without escapes, values as they stand, the end and what is
@@ -42,10 +43,10 @@ func TestObjectIsReusable(t *testing.T) {
 	good := textFrame(8)
 	for _, bad := range []string{`{"type":[[[`, `{"a":1}x`, `[`, `{"\ud800":1}`, strings.Repeat(`{"a":`, 50)} {
 		var r Request
-		if err := o.request([]byte(bad), &r); err == nil {
+		if err := o.request([]byte(bad), &r, new(names)); err == nil {
 			t.Errorf("%s was read", bad)
 		}
-		if err := o.request(good, &r); err != nil || string(r.Data) != "xxxxxxxx" {
+		if err := o.request(good, &r, new(names)); err != nil || string(r.Data) != "xxxxxxxx" {
 			t.Errorf("after %s: %q, %v", bad, r.Data, err)
 		}
 	}
@@ -60,7 +61,7 @@ func TestRelease(t *testing.T) {
 		frame := appendRequest(nil, &Request{Kind: SendToGroup, Group: "g", Type: Text, Data: data, Metadata: []byte(metadata)})
 		o := new(object)
 		var r Request
-		if err := o.request(frame, &r); err != nil {
+		if err := o.request(frame, &r, new(names)); err != nil {
 			t.Fatal(err)
 		}
 		o.release()
@@ -77,22 +78,51 @@ func TestRelease(t *testing.T) {
 	f(largeFrame, `{"k":"v"}`, false)
 }
 
-// TestConcurrent: workers decode at the same time, and the parsers they share are
-// never two workers' at once. The race detector is the judge.
-func TestConcurrent(t *testing.T) {
+// TestDecodersBeside: each worker's decoder reads frame after frame, and what it
+// returned before stays as it was. The race detector sees to it that they share nothing.
+func TestDecodersBeside(t *testing.T) {
 	var workers sync.WaitGroup
 	for w := range 8 {
 		workers.Go(func() {
-			group := fmt.Sprintf("group-%d", w)
+			var d Decoder
+			var before Request
 			for i := range 500 {
+				group := fmt.Sprintf("group-%d-%d", w, i%7)
 				text := strings.Repeat("y\n", i%50)
 				frame := appendRequest(nil, &Request{Kind: SendToGroup, Group: group, AckID: uint64(i), HasAckID: true, Type: Text, Data: []byte(text)})
 				var r Request
-				if err := Decode(frame, &r); err != nil || r.Group != group || r.AckID != uint64(i) || string(r.Data) != text {
+				if err := d.Decode(frame, &r); err != nil || r.Group != group || r.AckID != uint64(i) || string(r.Data) != text {
 					t.Errorf("worker %d, frame %d: %+v, %v", w, i, r, err)
 				}
+				if want := fmt.Sprintf("group-%d-%d", w, (i+6)%7); i > 0 && before.Group != want {
+					t.Errorf("the name before has become %s, want %s", before.Group, want)
+				}
+				before = r
 			}
 		})
 	}
 	workers.Wait()
+}
+
+// TestNames: a name is kept once, whoever says it, and not what would cost too much.
+func TestNames(t *testing.T) {
+	var n names
+	frame := []byte("lobby")
+	a := n.of(frame)
+	copy(frame, "XXXXX") // the frame is the reactor's again
+	if b := n.of([]byte("lobby")); a != "lobby" || unsafe.StringData(a) != unsafe.StringData(b) {
+		t.Errorf("%q and %q are two copies", a, b)
+	}
+	long := []byte(strings.Repeat("x", maxName+1))
+	if n.of(long) != string(long) || len(n.known) != 1 {
+		t.Error("a long name was kept")
+	}
+	for i := range 2*maxNames + 10 {
+		if want := fmt.Sprint(i); n.of([]byte(want)) != want {
+			t.Fatalf("%s is not itself", want)
+		}
+		if len(n.known) > maxNames {
+			t.Fatalf("%d names are kept, want at most %d", len(n.known), maxNames)
+		}
+	}
 }

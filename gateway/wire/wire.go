@@ -58,8 +58,8 @@ type Request struct {
 	Kind       Kind
 	AckID      uint64
 	HasAckID   bool
-	Group      string // copied, so it may be kept
-	Event      string // copied
+	Group      string // no part of the frame, so it may be kept
+	Event      string // likewise
 	NoEcho     bool
 	Type       DataType
 	Data       []byte // JSON text, or the string's UTF-8 bytes, or the decoded bytes
