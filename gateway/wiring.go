@@ -80,18 +80,11 @@ func doorConfig(n *node) door.Config {
 	}
 }
 
-// busyTurn is how late a worker may be before newcomers have to wait.
-const busyTurn = 1 * time.Millisecond
+// busyLag is how late those who are connected may be served before newcomers wait.
+const busyLag = time.Millisecond
 
-// busy reports whether a worker is late.
-func (n *node) busy() bool {
-	for _, w := range n.reactor.Workers() {
-		if w.Lag() > busyTurn {
-			return true
-		}
-	}
-	return false
-}
+// busy reports whether they are.
+func (n *node) busy() bool { return n.server.Late(busyLag) }
 
 // openBroker opens the broker that the settings name: the one line that a new
 // broker is wired by.

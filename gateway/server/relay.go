@@ -3,6 +3,7 @@ package server
 import (
 	"bytes"
 	"sync"
+	"time"
 
 	"github.com/tidegate/tidegate/broker"
 	"github.com/tidegate/tidegate/gateway/wire"
@@ -20,6 +21,7 @@ type relay struct {
 
 	outboxes []outbox              // one per worker, each owned by its worker's loop
 	pursuits []map[*topic]*pursuit // likewise
+	heard    []heard               // by worker
 
 	idle   idleList
 	mu     sync.RWMutex // guards topics; taken before a topic's own
@@ -29,6 +31,7 @@ type relay struct {
 func newRelay(s *Server) *relay {
 	r := &relay{server: s, topics: make(map[broker.Group]*topic)}
 	r.newOutboxes()
+	r.heard = make([]heard, len(s.Workers))
 	for range s.Workers {
 		r.pursuits = append(r.pursuits, make(map[*topic]*pursuit))
 	}
@@ -107,10 +110,12 @@ func (r *relay) deliver(messages []*broker.Message) {
 			parts[i] = append(parts[i], d)
 		}
 	}
+	now := time.Now().UnixNano()
 	// No topic is locked here: a worker that waits for one to join somebody would
 	// never make room in its queue.
 	for i, part := range parts {
 		if len(part) > 0 {
+			r.heard[i].at.Store(now)
 			_ = r.server.Workers[i].PostUrgent(func(w *reactor.Worker) { run(w, part) })
 		}
 	}
