@@ -82,11 +82,26 @@ func (w *Worker) TryPost(f func(*Worker)) error {
 	b := &w.inbox
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if len(b.events) >= b.limit && !b.closed {
+	return b.try(&b.events, f)
+}
+
+// TryPostUrgent is PostUrgent that does not wait, as TryPost is Post.
+func (w *Worker) TryPostUrgent(f func(*Worker)) error {
+	b := &w.inbox
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	err := b.try(&b.urgent, f)
+	b.hot.Store(err == nil || b.hot.Load())
+	return err
+}
+
+// try is add, if there is room. Called with the lock held.
+func (b *inbox) try(list *[]func(*Worker), f func(*Worker)) error {
+	if len(*list) >= b.limit && !b.closed {
 		b.full.Inc()
 		return ErrFull
 	}
-	return b.add(&b.events, f)
+	return b.add(list, f)
 }
 
 // must has f run whether there is room or not: for what may not be lost, and of

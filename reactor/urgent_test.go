@@ -1,6 +1,7 @@
 package reactor
 
 import (
+	"errors"
 	"runtime"
 	"slices"
 	"testing"
@@ -17,7 +18,7 @@ func TestUrgentFirst(t *testing.T) {
 	note := func(name string) func(*Worker) { return func(*Worker) { ran = append(ran, name) } }
 	for _, err := range []error{
 		w.Post(note("one")), w.PostUrgent(note("urgent one")),
-		w.Post(note("two")), w.PostUrgent(note("urgent two")),
+		w.Post(note("two")), w.TryPostUrgent(note("urgent two")),
 	} {
 		if err != nil {
 			t.Fatal(err)
@@ -96,6 +97,9 @@ func TestUrgentWaits(t *testing.T) {
 		go func() { done <- w.PostUrgent(func(*Worker) { n++ }) }()
 	}
 	eventually(t, "the third waits", func() bool { return w.inbox.waits.Get() == 1 })
+	if err := w.TryPostUrgent(func(*Worker) { n++ }); !errors.Is(err, ErrFull) {
+		t.Errorf("got %v, want ErrFull", err)
+	}
 	release()
 	for range cap(done) {
 		if err := within(t, "a post", done); err != nil {
