@@ -57,8 +57,8 @@ func (s Shape) Joined(id int) []int {
 // What of a closed loop may be under way, in bytes, so that no server is measured at
 // its limits instead of at its work.
 const (
-	// Half of a gateway's limits.send_buffer_bytes for each connection,
-	maxWaiting = 1 << 20
+	// Well below a gateway's limits.send_buffer_bytes (256 KiB) for each connection,
+	maxWaiting = 160 << 10
 	// half of its publish.queue_bytes,
 	maxUnderWay = 32 << 20
 	// and as much in all sockets as a small machine has to spare.

@@ -45,10 +45,13 @@ type Broker struct {
 // shard is some of the streams, so that publishers to different groups seldom
 // meet. Lock order: a shard's before a stream's.
 type shard struct {
-	mu      sync.RWMutex // guards what follows
-	streams map[broker.Group]*stream
+	mu      sync.RWMutex                  // guards what follows
+	streams map[string]map[string]*stream // by hub and name
 	closed  bool
 }
+
+// of is the stream of a group, or nil. Called with the shard locked.
+func (sh *shard) of(g broker.Group) *stream { return sh.streams[g.Hub][g.Name] }
 
 // counts are the broker's metrics.
 type counts struct {
@@ -61,7 +64,7 @@ func New(config Config) (*Broker, error) {
 	b := &Broker{config: config, began: time.Now(), seed: maphash.MakeSeed(), stop: make(chan struct{})}
 	b.dirty.init()
 	for i := range b.shards {
-		b.shards[i].streams = make(map[broker.Group]*stream)
+		b.shards[i].streams = make(map[string]map[string]*stream)
 	}
 	b.register(config.Metrics)
 	b.ended.Add(2)
@@ -93,7 +96,9 @@ func (b *Broker) streams() (n int) {
 	for i := range b.shards {
 		sh := &b.shards[i]
 		sh.mu.RLock()
-		n += len(sh.streams)
+		for _, of := range sh.streams {
+			n += len(of)
+		}
 		sh.mu.RUnlock()
 	}
 	return n
@@ -122,7 +127,7 @@ func (b *Broker) Unsubscribe(g broker.Group) {
 	sh := b.shard(g)
 	sh.mu.RLock()
 	defer sh.mu.RUnlock()
-	if s := sh.streams[g]; s != nil {
+	if s := sh.of(g); s != nil {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.opening, s.open = false, false
@@ -137,7 +142,7 @@ func (b *Broker) Read(_ context.Context, g broker.Group, after broker.Position, 
 	if sh.closed {
 		return nil, broker.ErrClosed
 	}
-	s := sh.streams[g]
+	s := sh.of(g)
 	switch {
 	case s == nil && after.IsZero():
 		return nil, nil

@@ -99,7 +99,7 @@ func (b *Broker) read(s *stream, t *batch) {
 	open := s.open
 	s.rung = false
 	t.taken, t.outcomes = s.take(t.taken[:0], t.outcomes, page)
-	if len(s.fresh) > 0 {
+	if s.unread() > 0 {
 		b.ring(s)
 	}
 	s.mu.Unlock()
@@ -162,14 +162,11 @@ func (b *Broker) sweep() {
 func (sh *shard) expire(now broker.Position, expiry time.Duration) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	for g, s := range sh.streams {
-		s.mu.Lock()
-		if s.silent(now, expiry) && len(s.fresh) == 0 {
-			s.drop(len(s.entries))
-			if !s.open && !s.opening && !s.rung {
-				delete(sh.streams, g)
+	for _, of := range sh.streams {
+		for name, s := range of {
+			if s.expired(now, expiry) {
+				delete(of, name)
 			}
 		}
-		s.mu.Unlock()
 	}
 }

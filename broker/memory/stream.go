@@ -10,33 +10,50 @@ import (
 	"github.com/tidegate/tidegate/broker"
 )
 
-// stream is one group's messages: the history, and of its newest part who waits for
-// the outcome, because the read goroutine has not come to it yet.
+// stream is one group's messages. There may be as many groups as connections, most of
+// them silent; one that was never spoken in, or that has expired, has no log.
 type stream struct {
 	group broker.Group
 
-	mu      sync.Mutex        // guards what follows
-	entries []*broker.Message // oldest first
-	fresh   []broker.Receipt  // of the last len(fresh) entries, which were not read
-	last    broker.Position
-	read    broker.Position // of the last one that was read
-	trimmed broker.Position // of the last one that was let go
+	mu      sync.Mutex // guards what follows
+	log     *log
+	last    broker.Position // that was given; of a message, or where the stream began
+	read    broker.Position // that the read goroutine has come to
+	trimmed broker.Position // of the last message that was let go
 	spoken  int64           // when something was last said, in Unix milliseconds
 	opening bool            // a Subscribe waits for its answer
 	open    bool            // delivered to the receiver
 	rung    bool            // among the dirty streams
 }
 
+// log is the history, and of its newest part who waits for the outcome, because the
+// read goroutine has not come to it yet.
+type log struct {
+	entries []*broker.Message // oldest first
+	fresh   []broker.Receipt  // of the last len(fresh) entries, which were not read
+}
+
+// unread is how many messages the read goroutine has not come to.
+func (s *stream) unread() int {
+	if s.log == nil {
+		return 0
+	}
+	return len(s.log.fresh)
+}
+
 // stream returns the group's stream and makes it if there is none. Called with
 // the shard locked for writing.
 func (sh *shard) stream(g broker.Group, b *Broker) *stream {
-	s := sh.streams[g]
+	s := sh.of(g)
 	if s == nil {
 		// A stream that was forgotten and is made again must not repeat positions, and
 		// what it held before counts as trimmed.
 		now := b.now()
 		s = &stream{group: g, last: now, read: now, trimmed: before(now), spoken: int64(now.Ms)}
-		sh.streams[g] = s
+		if sh.streams[g.Hub] == nil {
+			sh.streams[g.Hub] = make(map[string]*stream)
+		}
+		sh.streams[g.Hub][g.Name] = s
 	}
 	return s
 }
@@ -54,8 +71,11 @@ func (b *Broker) now() broker.Position {
 // append adds a message and gives it a position. It refuses rather than overrun what
 // was not read yet: nothing that is acked is trimmed unseen.
 func (s *stream) append(p broker.Publication, now broker.Position, capacity int) bool {
-	if len(s.fresh) >= capacity {
+	if s.unread() >= capacity {
 		return false
+	}
+	if s.log == nil {
+		s.log = new(log)
 	}
 	if s.last.Before(now) {
 		s.last = now
@@ -64,8 +84,9 @@ func (s *stream) append(p broker.Publication, now broker.Position, capacity int)
 	}
 	p.Message.Position = s.last
 	s.spoken = int64(now.Ms)
-	s.entries = append(s.entries, p.Message)
-	s.fresh = append(s.fresh, p.Receipt)
+	l := s.log
+	l.entries = append(l.entries, p.Message)
+	l.fresh = append(l.fresh, p.Receipt)
 	s.trim(capacity)
 	return true
 }
@@ -73,24 +94,41 @@ func (s *stream) append(p broker.Publication, now broker.Position, capacity int)
 // trim lets go of what is beyond the capacity, in pieces, so that a message costs
 // the same whatever the capacity is.
 func (s *stream) trim(capacity int) {
-	surplus := min(len(s.entries)-capacity, len(s.entries)-len(s.fresh))
+	l := s.log
+	surplus := min(len(l.entries)-capacity, len(l.entries)-len(l.fresh))
 	if surplus >= capacity/4+16 {
 		s.drop(surplus)
 	}
 }
 
-// drop lets go of the oldest entries.
+// drop lets go of the oldest messages; with the last of them the log goes, too.
 func (s *stream) drop(n int) {
 	if n == 0 {
 		return
 	}
-	s.trimmed = s.entries[n-1].Position
-	rest := copy(s.entries, s.entries[n:])
-	clear(s.entries[rest:])
-	s.entries = s.entries[:rest]
+	l := s.log
+	s.trimmed = l.entries[n-1].Position
+	rest := copy(l.entries, l.entries[n:])
+	clear(l.entries[rest:])
+	l.entries = l.entries[:rest]
 	if rest == 0 {
-		s.entries = nil
+		s.log = nil
 	}
+}
+
+// expire lets go of all that was read, if nobody has spoken for the expiry.
+func (s *stream) expire(now broker.Position, expiry time.Duration) {
+	if s.log != nil && s.silent(now, expiry) {
+		s.drop(len(s.log.entries) - len(s.log.fresh))
+	}
+}
+
+// expired is expire, and reports whether the stream may be forgotten altogether.
+func (s *stream) expired(now broker.Position, expiry time.Duration) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.expire(now, expiry)
+	return s.log == nil && s.silent(now, expiry) && !s.open && !s.opening && !s.rung
 }
 
 // silent reports whether nobody has spoken for the expiry.
@@ -101,21 +139,22 @@ func (s *stream) silent(now broker.Position, expiry time.Duration) bool {
 // take appends up to limit unread messages to messages, with their outcomes to
 // outcomes, and counts them as read.
 func (s *stream) take(messages []*broker.Message, outcomes []broker.Outcome, limit int) ([]*broker.Message, []broker.Outcome) {
-	n := min(len(s.fresh), limit)
+	n := min(s.unread(), limit)
 	if n == 0 {
 		return messages, outcomes
 	}
-	from := len(s.entries) - len(s.fresh)
-	for i, m := range s.entries[from : from+n] {
+	l := s.log
+	from := len(l.entries) - len(l.fresh)
+	for i, m := range l.entries[from : from+n] {
 		messages = append(messages, m)
-		outcomes = append(outcomes, broker.Outcome{Receipt: s.fresh[i], Position: m.Position})
+		outcomes = append(outcomes, broker.Outcome{Receipt: l.fresh[i], Position: m.Position})
 		s.read = m.Position
 	}
-	rest := copy(s.fresh, s.fresh[n:])
-	clear(s.fresh[rest:])
-	s.fresh = s.fresh[:rest]
-	if rest == 0 && cap(s.fresh) > 64 {
-		s.fresh = nil // a burst's room; there may be many groups
+	rest := copy(l.fresh, l.fresh[n:])
+	clear(l.fresh[rest:])
+	l.fresh = l.fresh[:rest]
+	if rest == 0 && cap(l.fresh) > 64 {
+		l.fresh = nil // a burst's room; there may be many groups
 	}
 	return messages, outcomes
 }
@@ -124,12 +163,14 @@ func (s *stream) take(messages []*broker.Message, outcomes []broker.Outcome, lim
 func (s *stream) after(p broker.Position, limit int, now broker.Position, expiry time.Duration) ([]*broker.Message, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.silent(now, expiry) {
-		s.drop(len(s.entries) - len(s.fresh))
-	}
-	if !p.IsZero() && p.Before(s.trimmed) {
+	s.expire(now, expiry)
+	switch {
+	case !p.IsZero() && p.Before(s.trimmed):
 		return nil, broker.ErrTrimmed
+	case s.log == nil:
+		return nil, nil
 	}
-	from := sort.Search(len(s.entries), func(i int) bool { return p.Before(s.entries[i].Position) })
-	return slices.Clone(s.entries[from:min(len(s.entries), from+max(limit, 0))]), nil
+	all := s.log.entries
+	from := sort.Search(len(all), func(i int) bool { return p.Before(all[i].Position) })
+	return slices.Clone(all[from:min(len(all), from+max(limit, 0))]), nil
 }

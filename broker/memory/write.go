@@ -64,7 +64,7 @@ func (b *Broker) write(p broker.Publication, now broker.Position) error {
 	g := p.Message.Group
 	sh := b.shard(g)
 	sh.mu.RLock()
-	if s := sh.streams[g]; s != nil && !sh.closed {
+	if s := sh.of(g); s != nil && !sh.closed {
 		defer sh.mu.RUnlock()
 		return b.append(s, p, now)
 	}

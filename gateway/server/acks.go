@@ -2,22 +2,36 @@ package server
 
 import "slices"
 
-// ackMemorySize is how many successful ackIds a connection remembers, as clients
-// of the protocol expect it.
+// ackMemorySize is how many runs of done ackIds a connection remembers beside the
+// newest; clients of the protocol expect the last thousand ids to be known.
 const ackMemorySize = 1000
 
 // ackMemory knows which ackIds of a connection were done, so that a request that
-// is sent twice is done once. The zero value is empty and costs nothing. Owned by
-// the session's loop.
+// is sent twice is done once. The zero value is empty. Owned by the session's loop.
 //
-// Client libraries count their ids upwards, so a new id is nearly always above
-// all others, which one comparison shows; the list is searched only for an id
-// from the past.
+// Client libraries count their ids upwards, and nearly all requests succeed: so what
+// was done is one run of ids, which is two numbers, and at most one request is asked
+// at a time. Only a client that does otherwise has more.
 type ackMemory struct {
-	highest uint64
-	done    []uint64 // a ring once it has ackMemorySize ids
-	next    int      // where the ring's next id goes
-	pending []uint64 // asked for and not answered yet
+	run   ackRun
+	asked uint64 // and not answered yet, if asks
+	more  *ackRest
+	asks  bool
+	runs  bool // there is a run
+}
+
+// ackRun is the ids from the first to the last.
+type ackRun struct{ first, last uint64 }
+
+func (r ackRun) has(id uint64) bool { return r.first <= id && id <= r.last }
+
+// before reports whether the run ends just before an id.
+func (r ackRun) before(id uint64) bool { return id > 0 && r.last == id-1 }
+
+// ackRest is the other runs, the oldest first, and the other ids that were asked.
+type ackRest struct {
+	runs  []ackRun
+	asked []uint64
 }
 
 // ackState is what is known about an ackId.
@@ -32,34 +46,84 @@ const (
 // begin notes that the request with this id is about to be done, and says
 // whether it was asked for before.
 func (a *ackMemory) begin(id uint64) ackState {
-	if id <= a.highest {
-		if slices.Contains(a.done, id) {
-			return ackDone
-		}
-		if slices.Contains(a.pending, id) {
-			return ackPending
-		}
+	if a.done(id) {
+		return ackDone
 	}
-	a.highest = max(a.highest, id)
-	a.pending = append(a.pending, id)
+	if a.asks && a.asked == id || a.more != nil && slices.Contains(a.more.asked, id) {
+		return ackPending
+	}
+	if !a.asks {
+		a.asked, a.asks = id, true
+	} else {
+		r := a.rest()
+		r.asked = append(r.asked, id)
+	}
 	return ackNew
+}
+
+func (a *ackMemory) done(id uint64) bool {
+	return a.runs && a.run.has(id) || a.more != nil && slices.ContainsFunc(a.more.runs, func(r ackRun) bool { return r.has(id) })
+}
+
+func (a *ackMemory) rest() *ackRest {
+	if a.more == nil {
+		a.more = new(ackRest)
+	}
+	return a.more
 }
 
 // end notes the outcome: a success is remembered, a failure is forgotten, so
 // that it may be tried again with the same id.
 func (a *ackMemory) end(id uint64, success bool) {
-	if i := slices.Index(a.pending, id); i >= 0 {
-		a.pending = slices.Delete(a.pending, i, i+1)
+	if a.asks && a.asked == id {
+		a.asks = false
+	} else if a.more != nil {
+		if i := slices.Index(a.more.asked, id); i >= 0 {
+			a.more.asked = slices.Delete(a.more.asked, i, i+1)
+		}
 	}
-	if len(a.pending) == 0 {
-		a.pending = nil // most clients ask seldom, and there are many of them
+	if success {
+		a.add(id)
 	}
+	if a.more != nil && len(a.more.asked) == 0 && len(a.more.runs) == 0 {
+		a.more = nil
+	}
+}
+
+// add puts an id to the run that it continues, or begins one.
+func (a *ackMemory) add(id uint64) {
 	switch {
-	case !success:
-	case len(a.done) < ackMemorySize:
-		a.done = append(a.done, id)
+	case !a.runs:
+		a.run, a.runs = ackRun{id, id}, true
+	case a.run.before(id):
+		a.run.last = id
+	case (ackRun{id, id}).before(a.run.first):
+		a.run.first = id
 	default:
-		a.done[a.next] = id
-		a.next = (a.next + 1) % ackMemorySize
+		r := a.rest()
+		if len(r.runs) == ackMemorySize {
+			r.runs = slices.Delete(r.runs, 0, 1)
+		}
+		r.runs = append(r.runs, a.run)
+		a.run = ackRun{id, id}
 	}
+	a.join()
+}
+
+// join makes one of the newest run and those that touch it.
+func (a *ackMemory) join() {
+	if a.more == nil {
+		return
+	}
+	a.more.runs = slices.DeleteFunc(a.more.runs, func(r ackRun) bool {
+		switch {
+		case r.before(a.run.first):
+			a.run.first = r.first
+		case a.run.before(r.first):
+			a.run.last = r.last
+		default:
+			return false
+		}
+		return true
+	})
 }

@@ -23,24 +23,64 @@ func TestAckMemory(t *testing.T) {
 	f(1<<63, ackNew)
 	f(3, ackNew)
 	f(3, ackPending)
+	const last = 1<<64 - 1 // no id comes after it
+	f(last, ackNew)
+	a.end(last, true)
+	a.end(0, true)
+	f(last, ackDone)
+	f(0, ackDone)
+	f(last-1, ackNew)
 }
 
-// TestAckMemoryIsBounded: the last thousand are remembered, and no more.
+// TestAckMemoryRuns: ids that are done one after the other cost nothing, in whatever
+// order their answers come.
+func TestAckMemoryRuns(t *testing.T) {
+	var a ackMemory
+	const ids = 5000
+	for id := uint64(1); id <= ids; id += 4 {
+		for k := range uint64(4) {
+			if a.begin(id+k) != ackNew {
+				t.Fatalf("%d is not new", id+k)
+			}
+		}
+		for _, k := range []uint64{1, 3, 0, 2} {
+			a.end(id+k, true)
+		}
+	}
+	if a.run != (ackRun{1, ids}) || a.more != nil || a.asks {
+		t.Errorf("what was done is %+v and %+v", a.run, a.more)
+	}
+	for id := uint64(1); id <= ids; id++ {
+		if a.begin(id) != ackDone {
+			t.Fatalf("%d was forgotten", id)
+		}
+	}
+	if n := testing.AllocsPerRun(100, func() {
+		next := a.run.last + 1
+		a.begin(next)
+		a.end(next, true)
+	}); n != 0 {
+		t.Errorf("a request costs %v allocations", n)
+	}
+}
+
+// TestAckMemoryIsBounded: of ids with holes between them the last thousand are
+// remembered, and not many more.
 func TestAckMemoryIsBounded(t *testing.T) {
 	var a ackMemory
-	for id := uint64(1); id <= 2*ackMemorySize; id++ {
-		if a.begin(id) != ackNew {
-			t.Fatalf("%d is not new", id)
+	for id := uint64(0); id < 3*ackMemorySize; id++ {
+		if a.begin(10*id) != ackNew {
+			t.Fatalf("%d is not new", 10*id)
 		}
-		a.end(id, true)
+		a.end(10*id, true)
 	}
-	if len(a.done) != ackMemorySize || len(a.pending) != 0 {
-		t.Fatalf("remembers %d done, %d pending", len(a.done), len(a.pending))
+	if n := len(a.more.runs); n != ackMemorySize || len(a.more.asked) != 0 {
+		t.Fatalf("remembers %d runs, %d asked", n, len(a.more.asked))
 	}
-	if a.begin(ackMemorySize) != ackNew {
-		t.Error("an id from before the last thousand is still known")
+	if a.begin(10*(3*ackMemorySize-ackMemorySize)) != ackDone {
+		t.Error("one of the last thousand was forgotten")
 	}
-	if a.begin(ackMemorySize+1) != ackDone {
-		t.Error("the oldest of the last thousand was forgotten")
+	if a.begin(10) != ackNew {
+		t.Error("the second is still known")
 	}
 }

@@ -17,11 +17,13 @@ type delivery struct {
 	topic    *topic
 	message  *broker.Message
 	previous broker.Position         // of the message before it in the stream
+	exclude  connectionID            // who does not get it
 	frames   [variants]reactor.Frame // one per form in which the group's members get it
 }
 
 func newDelivery(r *relay, t *topic, m *broker.Message, wanted [variants]bool) *delivery {
 	d := &delivery{relay: r, topic: t, message: m}
+	d.exclude, _ = parseConnectionID(m.Exclude)
 	if wanted[jsonPlain] || wanted[jsonDeflated] {
 		d.frames[jsonPlain] = reactor.BuildFrame(false, 160+len(m.Data)+len(m.Data)/3, d.envelope)
 	}
@@ -68,21 +70,23 @@ func (d *delivery) envelope(dst []byte) []byte {
 // run sends the message to the group's members on one worker; those that are late it
 // passes by. Called on that worker's loop; nothing in it allocates per member.
 func (d *delivery) run(w *reactor.Worker) {
-	at, exclude := d.message.Position, d.message.Exclude
-	sent := 0
+	at, sent := d.message.Position, 0
 	for _, m := range d.relay.server.hubs[w.Index()].Members(d.topic) {
 		s := m.Member.session
 		switch {
-		case !m.Member.from.Before(at), m.Member.late != live, exclude != "" && s.id == exclude:
+		case !m.Member.from.Before(at), m.Member.late != live, d.excludes(s):
 		case s.conn.Offer(d.frames[s.variant()]):
 			sent++
 		default:
 			s.fallBehind(m, d.previous)
 		}
 	}
-	d.topic.ran[w.Index()] = at
+	d.topic.workers[w.Index()].ran = at
 	d.relay.counts.delivered(w.Index(), sent, at)
 }
+
+// excludes reports whether a session is the one that does not get the message.
+func (d *delivery) excludes(s *session) bool { return d.message.Exclude != "" && d.exclude == s.id }
 
 // relayCounts are the counts of the way down, one of each per worker, so that no
 // worker waits for another's.

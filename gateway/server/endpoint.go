@@ -56,10 +56,13 @@ func (s *Server) serveHub(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	query := r.URL.Query()
-	if c.dialect == simpleDialect && query.Get("webpubsub_mode") == "sendToGroup" {
-		c.group, c.noEcho = strings.Clone(query.Get("group")), query.Get("noEcho") == "true"
-		if !s.checkSimple(w, c) {
-			return
+	if c.dialect == simpleDialect {
+		c.simple = new(simpleClient)
+		if query.Get("webpubsub_mode") == "sendToGroup" {
+			c.simple.group, c.simple.noEcho = strings.Clone(query.Get("group")), query.Get("noEcho") == "true"
+			if !s.checkSimple(w, c) {
+				return
+			}
 		}
 	}
 	s.upgrade(w, r, c, protocol)
@@ -75,7 +78,7 @@ func (s *Server) serveRoute(hub string) http.HandlerFunc {
 		if !ok {
 			return
 		}
-		c := &session{server: s, identity: identity, hub: hub, dialect: simpleDialect, group: strings.Clone(r.PathValue("group"))}
+		c := &session{server: s, identity: identity, hub: hub, dialect: simpleDialect, simple: &simpleClient{group: strings.Clone(r.PathValue("group"))}}
 		if s.checkSimple(w, c) {
 			s.upgrade(w, r, c, "")
 		}
@@ -92,12 +95,12 @@ func (s *Server) serveEcho(w http.ResponseWriter, r *http.Request) {
 // checkSimple says whether a simple client may be in its group. It could not be
 // told later, since it gets no acks.
 func (s *Server) checkSimple(w http.ResponseWriter, c *session) bool {
-	if err := wire.CheckGroup(c.group, s.Limits.GroupNameBytes); err != nil {
+	if err := wire.CheckGroup(c.simple.group, s.Limits.GroupNameBytes); err != nil {
 		s.reject(w, http.StatusBadRequest, faultBadRequest, err.Error())
 		return false
 	}
-	if !c.identity.Permissions.MayJoin(c.group) {
-		s.reject(w, http.StatusForbidden, faultForbidden, "the token's roles do not allow to join group "+c.group)
+	if !c.identity.Permissions.MayJoin(c.simple.group) {
+		s.reject(w, http.StatusForbidden, faultForbidden, "the token's roles do not allow to join group "+c.simple.group)
 		return false
 	}
 	return true

@@ -38,27 +38,29 @@ func (s *session) hold(o outgoing) bool {
 	if m == nil || m.Member.from != notYet {
 		return false
 	}
-	size := len(o.message.Data)
-	for _, h := range s.held {
+	b, size := s.openBacklog(), len(o.message.Data)
+	for _, h := range b.held {
 		size += len(h.message.Data)
 	}
-	if len(s.held) >= heldMessages || size > heldBytes {
+	if len(b.held) >= heldMessages || size > heldBytes {
 		s.refuse(&wire.Request{AckID: o.ackID, HasAckID: o.hasAckID}, refusal{
 			faultHeld, wire.InternalServerError, "the message was not taken: too many wait for the group to be opened; send it again later",
 		})
 		return true
 	}
-	s.held = append(s.held, held{o, m})
+	b.held = append(b.held, held{o, m})
 	return true
 }
 
 // release sends on what was held for a membership, in order. Called on the loop.
 func (s *session) release(m *membership) {
-	if len(s.held) == 0 {
+	b := s.backlog
+	if b == nil || len(b.held) == 0 {
 		return
 	}
-	all := s.held
-	s.held = slices.DeleteFunc(slices.Clone(all), func(h held) bool { return h.membership == m })
+	all := b.held
+	b.held = slices.DeleteFunc(slices.Clone(all), func(h held) bool { return h.membership == m })
+	s.closeBacklog()
 	for _, h := range all {
 		if h.membership == m {
 			s.server.relay.submit(s, h.outgoing)

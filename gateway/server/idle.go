@@ -1,31 +1,33 @@
 package server
 
-import "sync"
+import (
+	"sync"
+	"time"
+)
 
-// idleList is the topics that lost their last member and may be closed soon. A
-// topic is in it at most once; its bound is the number of topics.
+// idleList is the topics that lost their last member, with the time, and may be closed
+// soon. A topic is in it at most once; its bound is the number of topics.
 type idleList struct {
 	mu     sync.Mutex
-	topics map[*topic]struct{}
+	topics map[*topic]time.Time
 }
 
-func (l *idleList) add(t *topic) {
+func (l *idleList) add(t *topic, since time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.topics == nil {
-		l.topics = make(map[*topic]struct{})
+		l.topics = make(map[*topic]time.Time)
 	}
-	l.topics[t] = struct{}{}
+	if since.After(l.topics[t]) {
+		l.topics[t] = since
+	}
 }
 
 // take empties the list.
-func (l *idleList) take() []*topic {
+func (l *idleList) take() map[*topic]time.Time {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	all := make([]*topic, 0, len(l.topics))
-	for t := range l.topics {
-		all = append(all, t)
-	}
-	clear(l.topics)
+	all := l.topics
+	l.topics = nil
 	return all
 }

@@ -57,11 +57,12 @@ func (r *relay) enter(g broker.Group, s *session, m *membership, joined func(bro
 	w, at := waiter{session: s, membership: m, joined: joined}, t.last
 	switch {
 	case !t.open:
-		t.waiting = append(t.waiting, w)
+		r.waiting[t] = append(r.waiting[t], w)
 	case known:
 		// The answer to its first join is on its way through the worker's queue, and
-		// this one goes the same way: whichever comes first decides the position.
-		if err := s.conn.Worker().TryPost(func(*reactor.Worker) { w.end(at, nil) }); err != nil && joined != nil {
+		// this one goes the same way: whichever comes first decides the position, and
+		// no message that the member sends from now on comes before either.
+		if err := s.conn.Worker().TryPostUrgent(func(*reactor.Worker) { w.end(at, nil) }); err != nil && joined != nil {
 			joined(at, broker.ErrFull)
 		}
 	default:
@@ -73,10 +74,10 @@ func (r *relay) enter(g broker.Group, s *session, m *membership, joined func(bro
 // topic is the topic of a group; a new one is subscribed to. Called with r.mu
 // held, as for Unsubscribe, so that the broker hears both in the right order.
 func (r *relay) topic(g broker.Group) *topic {
-	t := r.topics[g]
+	t := r.topics.of(g)
 	if t == nil {
-		t = &topic{group: g, members: make([]int32, len(r.server.Workers)), ran: make([]broker.Position, len(r.server.Workers))}
-		r.topics[g] = t
+		t = &topic{group: g, workers: make([]share, len(r.server.Workers))}
+		r.topics.add(t)
 		r.broker.Subscribe(g)
 	}
 	return t
@@ -97,13 +98,10 @@ func (r *relay) leave(s *session, m *membership) {
 	t := m.Group.Name
 	t.mu.Lock()
 	t.count(worker, s.variant(), -1)
-	idle := t.total == 0 && !t.pinned
-	if idle {
-		t.idleSince = time.Now().UnixNano()
-	}
+	idle := t.empty() && !t.pinned
 	t.mu.Unlock()
 	if idle {
-		r.idle.add(t)
+		r.idle.add(t, time.Now())
 	}
 }
 
@@ -119,7 +117,7 @@ func (r *relay) opened(g broker.Group, at broker.Position, err error) {
 func (r *relay) settle(g broker.Group, at broker.Position, err error) []waiter {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	t := r.topics[g]
+	t := r.topics.of(g)
 	if t == nil {
 		return nil
 	}
@@ -134,10 +132,10 @@ func (r *relay) settle(g broker.Group, at broker.Position, err error) []waiter {
 		r.broker.Subscribe(g)
 		return nil
 	default:
-		delete(r.topics, g)
+		r.topics.remove(t)
 	}
-	waiting := t.waiting
-	t.waiting = nil
+	waiting := r.waiting[t]
+	delete(r.waiting, t)
 	return waiting
 }
 
@@ -186,27 +184,27 @@ func (r *relay) sweep(ctx context.Context, ended chan<- struct{}) {
 
 // retireIdle looks at every idle topic once.
 func (r *relay) retireIdle(limit time.Time) {
-	for _, t := range r.idle.take() {
-		if !r.retire(t, limit) {
-			r.idle.add(t)
+	for t, since := range r.idle.take() {
+		if !r.retire(t, since.Before(limit)) {
+			r.idle.add(t, since)
 		}
 	}
 }
 
-// retire closes t if it has been without a member since before limit, and reports
-// whether there is nothing left to wait for.
-func (r *relay) retire(t *topic, limit time.Time) bool {
+// retire closes t if it is due and has no member, and reports whether there is nothing
+// left to wait for.
+func (r *relay) retire(t *topic, due bool) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.total > 0 || r.topics[t.group] != t {
+	if !t.empty() || r.topics.of(t.group) != t {
 		return true
 	}
-	if !t.open || t.idleSince > limit.UnixNano() {
+	if !t.open || !due {
 		return false
 	}
-	delete(r.topics, t.group)
+	r.topics.remove(t)
 	r.broker.Unsubscribe(t.group)
 	return true
 }

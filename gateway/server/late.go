@@ -3,7 +3,6 @@ package server
 import (
 	"slices"
 
-	"github.com/gobwas/ws"
 	"github.com/tidegate/tidegate/broker"
 	"github.com/tidegate/tidegate/reactor"
 )
@@ -24,21 +23,19 @@ func (s *session) fallBehind(m *membership, previous broker.Position) {
 	if m.Member.from.Before(previous) {
 		m.Member.from = previous
 	}
-	if m.Member.from.IsZero() {
-		// The group's very first message. Of the position before it no broker can say
-		// later whether all that came after it is still there.
-		s.conn.Close(ws.StatusPolicyViolation, "too slow", reactor.SlowReader)
-		return
-	}
 	m.Member.late = late
-	s.late = append(s.late, m)
+	b := s.openBacklog()
+	b.late = append(b.late, m)
 	s.server.relay.counts.fellBehind[s.conn.Worker().Index()].Inc()
 }
 
 // Drained has the late memberships go on: their connection takes messages again.
 // Called on the loop.
 func (s *session) Drained(c *reactor.Conn) {
-	for _, m := range s.late {
+	if s.backlog == nil {
+		return
+	}
+	for _, m := range s.backlog.late {
 		if m.Member.late == late {
 			s.server.relay.pursue(c.Worker(), m)
 		}
@@ -52,7 +49,7 @@ func (s *session) catchUp(m *membership) {
 		return
 	}
 	m.Member.late = live
-	if s.late = slices.DeleteFunc(s.late, func(n *membership) bool { return n == m }); len(s.late) == 0 {
-		s.late = nil
-	}
+	b := s.backlog
+	b.late = slices.DeleteFunc(b.late, func(n *membership) bool { return n == m })
+	s.closeBacklog()
 }

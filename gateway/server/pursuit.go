@@ -90,6 +90,11 @@ func (p *pursuit) fetch(after broker.Position, wanted [variants]bool) (page []*d
 	ctx, cancel := context.WithTimeout(context.Background(), pursuitRead)
 	defer cancel()
 	messages, err := p.relay.broker.Read(ctx, p.topic.group, after, pursuitPage)
+	if after.IsZero() && len(messages) > 0 && messages[0].Position != p.topic.begin() {
+		// From the start means from the start of what is kept, and that is no longer
+		// where the group began.
+		return nil, broker.ErrTrimmed
+	}
 	for _, m := range messages {
 		page = append(page, newDelivery(p.relay, p.topic, m, wanted))
 	}
@@ -165,11 +170,11 @@ func (p *pursuit) end() {
 func (p *pursuit) give(m *membership) (sent, bytes int) {
 	s := m.Member.session
 	for _, d := range p.page {
-		at, exclude := d.message.Position, d.message.Exclude
+		at := d.message.Position
 		if !m.Member.from.Before(at) {
 			continue
 		}
-		if exclude == "" || s.id != exclude {
+		if !d.excludes(s) {
 			f := d.frames[s.variant()]
 			if f.Len() == 0 {
 				return sent, bytes // nobody got messages in its form when the page was read; the next has it
@@ -187,7 +192,7 @@ func (p *pursuit) give(m *membership) (sent, bytes int) {
 
 // settle makes a member live that has caught up.
 func (p *pursuit) settle(m *membership) {
-	ran := p.topic.ran[p.worker.Index()]
+	ran := p.topic.workers[p.worker.Index()].ran
 	switch {
 	case gone(m):
 		return

@@ -23,13 +23,14 @@ type relay struct {
 	pursuits []map[*topic]*pursuit // likewise
 	heard    []heard               // by worker
 
-	idle   idleList
-	mu     sync.RWMutex // guards topics; taken before a topic's own
-	topics map[broker.Group]*topic
+	idle    idleList
+	mu      sync.RWMutex // guards topics; taken before a topic's own
+	topics  topics
+	waiting map[*topic][]waiter // for the topic to be opened
 }
 
 func newRelay(s *Server) *relay {
-	r := &relay{server: s, topics: make(map[broker.Group]*topic)}
+	r := &relay{server: s, topics: make(topics), waiting: make(map[*topic][]waiter)}
 	r.newOutboxes()
 	r.heard = make([]heard, len(s.Workers))
 	for range s.Workers {
@@ -68,7 +69,7 @@ func (r *relay) publish(s *session, q *wire.Request) {
 		Meta:  string(q.Metadata),
 	}
 	if q.NoEcho {
-		m.Exclude = s.id
+		m.Exclude = s.id.String()
 	}
 	o := outgoing{message: m, ackID: q.AckID, hasAckID: q.HasAckID}
 	if !s.hold(o) {
@@ -132,14 +133,14 @@ func run(w *reactor.Worker, part []*delivery) {
 func (r *relay) lookup(g broker.Group) *topic {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
-	return r.topics[g]
+	return r.topics.of(g)
 }
 
 // groups is how many groups are open on this node.
 func (r *relay) groups() float64 {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
-	return float64(len(r.topics))
+	return float64(r.topics.len())
 }
 
 // gap counts what the stream no longer held when this node came to read it.

@@ -3,7 +3,6 @@ package server
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
 	"log/slog"
 
 	"github.com/gobwas/ws"
@@ -27,29 +26,51 @@ const (
 )
 
 // session is one client. It is the reactor's handler of its connection; all of
-// it is owned by the loop of that connection's worker.
+// it is owned by the loop of that connection's worker. There are as many as
+// connections, so what few have at a time is behind a pointer.
 type session struct {
 	// Static after the handshake.
 	server   *Server
 	identity *auth.Identity
-	id       string // the connectionId
 	hub      string
-	group    string // of a simple client: where its frames go; empty: nowhere
+	simple   *simpleClient // nil for clients of the JSON protocol
+	id       connectionID
 	dialect  dialect
 	deflate  bool // agreed to permessage-deflate
-	noEcho   bool // of a simple client: its own messages do not come back
 
 	// Owned by the loop.
 	conn        *reactor.Conn
 	memberships []*membership
 	acks        ackMemory
-	late        []*membership
-	held        []held // messages that wait for their group to be opened
+	backlog     *backlog
 }
 
-// newConnectionID is unguessable: whoever knows it may be excluded by it, and a
-// later session may be recovered by it.
-func newConnectionID() string { return rand.Text() }
+// simpleClient is what a client of bare payloads has said in its handshake.
+type simpleClient struct {
+	group  string // where its frames go; empty: nowhere
+	noEcho bool   // its own messages do not come back
+}
+
+// backlog is what is not done yet.
+type backlog struct {
+	late []*membership // that have a position to go on from
+	held []held        // messages that wait for their group to be opened
+}
+
+// openBacklog returns the session's backlog, and makes one if there is none.
+func (s *session) openBacklog() *backlog {
+	if s.backlog == nil {
+		s.backlog = new(backlog)
+	}
+	return s.backlog
+}
+
+// closeBacklog forgets a backlog in which nothing is left.
+func (s *session) closeBacklog() {
+	if b := s.backlog; b != nil && len(b.late) == 0 && len(b.held) == 0 {
+		s.backlog = nil
+	}
+}
 
 // Open greets the client and joins it to what it is in from the start. Called
 // once, first, on the loop.
@@ -60,14 +81,14 @@ func (s *session) Open(c *reactor.Conn) {
 		return
 	}
 	if s.dialect == jsonDialect {
-		s.text(func(dst []byte) []byte { return wire.AppendConnected(dst, s.id, s.identity.User) })
+		s.text(func(dst []byte) []byte { return wire.AppendConnected(dst, s.id.String(), s.identity.User) })
 	}
 	s.server.relay.join(s, broker.Group{Hub: s.hub, Name: everyone}, nil)
 	for _, g := range s.identity.Groups {
 		s.enter(g)
 	}
-	if s.group != "" {
-		s.enter(s.group)
+	if s.simple != nil && s.simple.group != "" {
+		s.enter(s.simple.group)
 	}
 }
 
@@ -125,12 +146,12 @@ func (s *session) message(frame []byte) {
 // plain takes a simple client's frame: a message to its group. There is no ack to
 // answer with, so what could not be taken is answered by the close.
 func (s *session) plain(payload []byte, binary bool) {
-	if s.group == "" {
+	if s.simple.group == "" {
 		s.server.counts.fault(faultNoHandler)
 		s.conn.Close(ws.StatusInternalServerError, "no event handler is configured; connect with webpubsub_mode=sendToGroup", closedNoHandler)
 		return
 	}
-	q := wire.Request{Kind: wire.SendToGroup, Group: s.group, Type: wire.Text, NoEcho: s.noEcho, Data: payload}
+	q := wire.Request{Kind: wire.SendToGroup, Group: s.simple.group, Type: wire.Text, NoEcho: s.simple.noEcho, Data: payload}
 	if binary {
 		q.Type = wire.Binary
 	}
@@ -144,10 +165,12 @@ func (s *session) Closed(_ *reactor.Conn, why reactor.Reason) {
 	}
 	s.memberships = nil
 	// What the client said before it went is said all the same.
-	for _, h := range s.held {
-		s.server.relay.submit(s, h.outgoing)
+	if s.backlog != nil {
+		for _, h := range s.backlog.held {
+			s.server.relay.submit(s, h.outgoing)
+		}
+		s.backlog = nil
 	}
-	s.held = nil
 	s.log("connection closed", slog.String("reason", string(why)))
 }
 
@@ -181,7 +204,7 @@ func (s *session) log(event string, more ...any) {
 	if !l.Enabled(context.Background(), slog.LevelDebug) {
 		return // before the address is put into words
 	}
-	l.With("connection", s.id, "hub", s.hub, "user", s.identity.User, "address", s.conn.RemoteAddr().String()).Debug(event, more...)
+	l.With("connection", s.id.String(), "hub", s.hub, "user", s.identity.User, "address", s.conn.RemoteAddr().String()).Debug(event, more...)
 }
 
 // pong answers every client's ping; it is the same for all.

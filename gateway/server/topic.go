@@ -8,22 +8,25 @@ import (
 )
 
 // topic is one group that is open on this node, or being opened: which workers
-// have members in it, and how far its stream was delivered.
+// have members in it, and how far its stream was delivered. There may be as many as
+// connections, so what few have at a time stands elsewhere: who waits for it to be
+// opened, and since when nobody is in it.
 type topic struct {
-	group  broker.Group
-	pinned bool // stays open without members
+	group   broker.Group
+	workers []share
 
-	// By worker, each owned by its loop: the last message that was sent to members there.
-	ran []broker.Position
+	mu     sync.Mutex      // guards what follows, and share.members; under it no Post and no call of the broker
+	last   broker.Position // of the last message that was handed to the workers
+	first  broker.Position // of the first message, if the stream was empty when the topic was opened
+	wanted [variants]int32 // members per form of a message
+	pinned bool            // stays open without members
+	open   bool
+}
 
-	mu        sync.Mutex // guards what follows; under it no Post and no call of the broker
-	open      bool
-	last      broker.Position // of the last message that was handed to the workers
-	members   []int32         // per worker
-	wanted    [variants]int32 // members per form of a message
-	total     int32
-	waiting   []waiter // for the group to be opened
-	idleSince int64    // when the last member left, in Unix nanoseconds
+// share is one worker's part of a topic.
+type share struct {
+	ran     broker.Position // of the last message that was sent to members there; owned by the worker's loop
+	members int32
 }
 
 // MaxWorkers is how many workers a topic can tell apart.
@@ -49,10 +52,12 @@ func (w *workerSet) each(yield func(int) bool) {
 
 // count adds a member, or with -1 takes one away.
 func (t *topic) count(worker int, v variant, n int32) {
-	t.members[worker] += n
+	t.workers[worker].members += n
 	t.wanted[v] += n
-	t.total += n
 }
+
+// empty reports whether nobody is in it. Called with mu held.
+func (t *topic) empty() bool { return t.wanted == [variants]int32{} }
 
 // advance notes that the message at this position goes to the workers, and says
 // to which, in which forms, and what stood before it. A group that is not open gets
@@ -63,13 +68,22 @@ func (t *topic) advance(at broker.Position) (workers workerSet, wanted [variants
 	if !t.open {
 		return workers, wanted, previous
 	}
-	previous, t.last = t.last, at
-	for i, n := range t.members {
-		if n > 0 {
+	if previous, t.last = t.last, at; previous.IsZero() {
+		t.first = at
+	}
+	for i := range t.workers {
+		if t.workers[i].members > 0 {
 			workers.add(i)
 		}
 	}
 	return workers, t.variantsLocked(), previous
+}
+
+// begin is the position of the group's first message, for members who were there before.
+func (t *topic) begin() broker.Position {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.first
 }
 
 // variants are the forms in which members on this node get messages.

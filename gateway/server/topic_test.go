@@ -36,7 +36,7 @@ func TestWorkerSet(t *testing.T) {
 }
 
 func TestTopicAdvance(t *testing.T) {
-	tp := &topic{members: make([]int32, 3)}
+	tp := &topic{workers: make([]share, 3)}
 	tp.count(1, simplePlain, 1)
 	at := broker.Position{Ms: 5, Seq: 1}
 	if w, _, _ := tp.advance(at); !w.empty() || !tp.last.IsZero() {
@@ -51,7 +51,7 @@ func TestTopicAdvance(t *testing.T) {
 		t.Errorf("wanted %v, last %v", wanted, tp.last)
 	}
 	tp.count(1, simplePlain, -1)
-	if w, _, _ := tp.advance(at); !w.empty() || tp.total != 0 {
+	if w, _, _ := tp.advance(at); !w.empty() || !tp.empty() {
 		t.Error("nobody is left, and yet somebody gets messages")
 	}
 }
