@@ -1,6 +1,7 @@
 package reactor
 
 import (
+	"bytes"
 	"fmt"
 	"net"
 	"os"
@@ -40,8 +41,18 @@ func engineConn(conn net.Conn) (*nbio.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
+	trimAddr(nc.LocalAddr())
+	trimAddr(nc.RemoteAddr())
 	unix.CloseOnExec(descriptor(nc))
 	return nc, nil
+}
+
+// trimAddr lets go of the kernel's form of an address, of which net keeps the whole
+// for the few bytes that IP is; there are two for each connection.
+func trimAddr(a net.Addr) {
+	if tcp, ok := a.(*net.TCPAddr); ok {
+		tcp.IP = bytes.Clone(tcp.IP)
+	}
 }
 
 // descriptor is the connection's socket; nbio calls it the hash.

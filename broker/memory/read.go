@@ -92,7 +92,7 @@ func (b *Broker) readLoop() {
 // read takes one page of a stream and rings again if there is more.
 func (b *Broker) read(s *stream, t *batch) {
 	s.mu.Lock()
-	opened, at := s.opening, s.read
+	opened, at := s.opening, s.read()
 	if opened {
 		s.opening, s.open = false, true
 	}

@@ -18,9 +18,7 @@ type stream struct {
 	mu      sync.Mutex // guards what follows
 	log     *log
 	last    broker.Position // that was given; of a message, or where the stream began
-	read    broker.Position // that the read goroutine has come to
 	trimmed broker.Position // of the last message that was let go
-	spoken  int64           // when something was last said, in Unix milliseconds
 	opening bool            // a Subscribe waits for its answer
 	open    bool            // delivered to the receiver
 	rung    bool            // among the dirty streams
@@ -29,6 +27,7 @@ type stream struct {
 // log is the history, and of its newest part who waits for the outcome, because the
 // read goroutine has not come to it yet.
 type log struct {
+	read    broker.Position   // that the read goroutine has come to
 	entries []*broker.Message // oldest first
 	fresh   []broker.Receipt  // of the last len(fresh) entries, which were not read
 }
@@ -41,6 +40,14 @@ func (s *stream) unread() int {
 	return len(s.log.fresh)
 }
 
+// read is the position that the read goroutine has come to.
+func (s *stream) read() broker.Position {
+	if s.log == nil {
+		return s.last
+	}
+	return s.log.read
+}
+
 // stream returns the group's stream and makes it if there is none. Called with
 // the shard locked for writing.
 func (sh *shard) stream(g broker.Group, b *Broker) *stream {
@@ -49,7 +56,7 @@ func (sh *shard) stream(g broker.Group, b *Broker) *stream {
 		// A stream that was forgotten and is made again must not repeat positions, and
 		// what it held before counts as trimmed.
 		now := b.now()
-		s = &stream{group: g, last: now, read: now, trimmed: before(now), spoken: int64(now.Ms)}
+		s = &stream{group: g, last: now, trimmed: before(now)}
 		if sh.streams[g.Hub] == nil {
 			sh.streams[g.Hub] = make(map[string]*stream)
 		}
@@ -75,7 +82,7 @@ func (s *stream) append(p broker.Publication, now broker.Position, capacity int)
 		return false
 	}
 	if s.log == nil {
-		s.log = new(log)
+		s.log = &log{read: s.last}
 	}
 	if s.last.Before(now) {
 		s.last = now
@@ -83,7 +90,6 @@ func (s *stream) append(p broker.Publication, now broker.Position, capacity int)
 		s.last.Seq++
 	}
 	p.Message.Position = s.last
-	s.spoken = int64(now.Ms)
 	l := s.log
 	l.entries = append(l.entries, p.Message)
 	l.fresh = append(l.fresh, p.Receipt)
@@ -131,9 +137,10 @@ func (s *stream) expired(now broker.Position, expiry time.Duration) bool {
 	return s.log == nil && s.silent(now, expiry) && !s.open && !s.opening && !s.rung
 }
 
-// silent reports whether nobody has spoken for the expiry.
+// silent reports whether nobody has spoken for the expiry. A position has the clock's
+// milliseconds, and the clock never goes back.
 func (s *stream) silent(now broker.Position, expiry time.Duration) bool {
-	return int64(now.Ms)-s.spoken > expiry.Milliseconds()
+	return int64(now.Ms)-int64(s.last.Ms) > expiry.Milliseconds()
 }
 
 // take appends up to limit unread messages to messages, with their outcomes to
@@ -148,7 +155,7 @@ func (s *stream) take(messages []*broker.Message, outcomes []broker.Outcome, lim
 	for i, m := range l.entries[from : from+n] {
 		messages = append(messages, m)
 		outcomes = append(outcomes, broker.Outcome{Receipt: l.fresh[i], Position: m.Position})
-		s.read = m.Position
+		l.read = m.Position
 	}
 	rest := copy(l.fresh, l.fresh[n:])
 	clear(l.fresh[rest:])

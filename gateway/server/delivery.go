@@ -70,8 +70,9 @@ func (d *delivery) envelope(dst []byte) []byte {
 // run sends the message to the group's members on one worker; those that are late it
 // passes by. Called on that worker's loop; nothing in it allocates per member.
 func (d *delivery) run(w *reactor.Worker) {
+	share := &d.topic.workers[w.Index()]
 	at, sent := d.message.Position, 0
-	for _, m := range d.relay.server.hubs[w.Index()].Members(d.topic) {
+	for _, m := range share.group.Members() {
 		s := m.Member.session
 		switch {
 		case !m.Member.from.Before(at), m.Member.late != live, d.excludes(s):
@@ -81,7 +82,7 @@ func (d *delivery) run(w *reactor.Worker) {
 			s.fallBehind(m, d.previous)
 		}
 	}
-	d.topic.workers[w.Index()].ran = at
+	share.ran = at
 	d.relay.counts.delivered(w.Index(), sent, at)
 }
 

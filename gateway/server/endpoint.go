@@ -18,7 +18,7 @@ func (s *Server) Mount(mux *http.ServeMux) {
 		if strings.HasSuffix(path, "/") {
 			path += "{$}"
 		}
-		mux.HandleFunc(path, s.serveRoute(route.Hub))
+		mux.HandleFunc(path, s.serveRoute(s.endpoint(route.Hub)))
 	}
 	if s.Echo != "" {
 		mux.HandleFunc(s.Echo, s.serveEcho)
@@ -36,16 +36,16 @@ func (s *Server) serveHub(w http.ResponseWriter, r *http.Request) {
 	if !s.checkUpgrade(w, r) {
 		return
 	}
-	hub := s.hubNames[strings.ToLower(name)]
-	if hub == "" {
+	hub := s.hubs[strings.ToLower(name)]
+	if hub == nil {
 		s.reject(w, http.StatusNotFound, faultUnknownHub, "unknown hub: the hubs of this gateway are those of its setting hubs")
 		return
 	}
-	identity, ok := s.identify(w, r, hub)
+	identity, ok := s.identify(w, r, hub.hub)
 	if !ok {
 		return
 	}
-	c := &session{server: s, identity: identity, hub: hub, dialect: simpleDialect}
+	c := &session{endpoint: hub, identity: identity, dialect: simpleDialect}
 	offered := offeredProtocols(r)
 	// A client that offers both has the plain one: recovery, which is all that the
 	// reliable one adds, is not offered yet.
@@ -69,16 +69,16 @@ func (s *Server) serveHub(w http.ResponseWriter, r *http.Request) {
 }
 
 // serveRoute is the endpoint of simple clients whose group is in their path.
-func (s *Server) serveRoute(hub string) http.HandlerFunc {
+func (s *Server) serveRoute(hub *endpoint) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if !s.checkUpgrade(w, r) {
 			return
 		}
-		identity, ok := s.identify(w, r, hub)
+		identity, ok := s.identify(w, r, hub.hub)
 		if !ok {
 			return
 		}
-		c := &session{server: s, identity: identity, hub: hub, dialect: simpleDialect, simple: &simpleClient{group: strings.Clone(r.PathValue("group"))}}
+		c := &session{endpoint: hub, identity: identity, dialect: simpleDialect, simple: &simpleClient{group: strings.Clone(r.PathValue("group"))}}
 		if s.checkSimple(w, c) {
 			s.upgrade(w, r, c, "")
 		}
@@ -88,7 +88,7 @@ func (s *Server) serveRoute(hub string) http.HandlerFunc {
 // serveEcho is the endpoint for conformance runs: each message comes back.
 func (s *Server) serveEcho(w http.ResponseWriter, r *http.Request) {
 	if s.checkUpgrade(w, r) {
-		s.upgrade(w, r, &session{server: s, identity: auth.Anonymous(), dialect: echoDialect}, "")
+		s.upgrade(w, r, &session{endpoint: s.echo, identity: auth.Anonymous(), dialect: echoDialect}, "")
 	}
 }
 

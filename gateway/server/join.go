@@ -38,21 +38,19 @@ func (r *relay) join(s *session, g broker.Group, joined func(broker.Position, er
 // topic stands; if that is not open yet, joined is to be called later. A topic that
 // is not there is made. m is the membership that s has already, or nil.
 func (r *relay) enter(g broker.Group, s *session, m *membership, joined func(broker.Position, error)) *membership {
-	worker := s.conn.Worker().Index()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	t := r.topic(g)
+	known := m != nil && m.Group.Topic == t
+	if m != nil && !known { // of a topic that could not be opened, which its waiter has yet to say
+		m.Group.Topic.leave(m, s.worker())
+		s.forget(m)
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	known := m != nil && m.Group.Name == t
 	if !known {
-		if m != nil { // of a topic that could not be opened, which its waiter has yet to say
-			r.server.hubs[worker].Leave(m)
-			s.forget(m)
-		}
-		m = r.server.hubs[worker].Join(t, member{session: s, from: notYet})
+		m = t.join(s, s.worker(), notYet)
 		s.memberships = append(s.memberships, m)
-		t.count(worker, s.variant(), 1)
 	}
 	w, at := waiter{session: s, membership: m, joined: joined}, t.last
 	switch {
@@ -92,15 +90,8 @@ func (r *relay) pin(g broker.Group) {
 
 // leave ends a membership. Called on the loop of s, which forgets m itself.
 func (r *relay) leave(s *session, m *membership) {
-	worker := s.conn.Worker().Index()
-	r.server.hubs[worker].Leave(m)
 	s.catchUp(m)
-	t := m.Group.Name
-	t.mu.Lock()
-	t.count(worker, s.variant(), -1)
-	idle := t.empty() && !t.pinned
-	t.mu.Unlock()
-	if idle {
+	if t := m.Group.Topic; t.leave(m, s.worker()) {
 		r.idle.add(t, time.Now())
 	}
 }
@@ -132,7 +123,7 @@ func (r *relay) settle(g broker.Group, at broker.Position, err error) []waiter {
 		r.broker.Subscribe(g)
 		return nil
 	default:
-		r.topics.remove(t)
+		r.forget(t)
 	}
 	waiting := r.waiting[t]
 	delete(r.waiting, t)
@@ -151,7 +142,7 @@ func (w waiter) end(at broker.Position, err error) {
 	s, m := w.session, w.membership
 	switch {
 	case err != nil && m.Member.from == notYet:
-		s.server.hubs[s.conn.Worker().Index()].Leave(m)
+		m.Group.Topic.leave(m, s.worker())
 		s.forget(m)
 	case err == nil && m.Member.from == notYet:
 		m.Member.from = at
@@ -204,7 +195,13 @@ func (r *relay) retire(t *topic, due bool) bool {
 	if !t.open || !due {
 		return false
 	}
-	r.topics.remove(t)
+	r.forget(t)
 	r.broker.Unsubscribe(t.group)
 	return true
+}
+
+// forget takes a topic off the tables. Called with r.mu held.
+func (r *relay) forget(t *topic) {
+	r.topics.remove(t)
+	delete(r.first, t)
 }

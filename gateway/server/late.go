@@ -26,7 +26,7 @@ func (s *session) fallBehind(m *membership, previous broker.Position) {
 	m.Member.late = late
 	b := s.openBacklog()
 	b.late = append(b.late, m)
-	s.server.relay.counts.fellBehind[s.conn.Worker().Index()].Inc()
+	s.server.relay.counts.fellBehind[s.worker()].Inc()
 }
 
 // Drained has the late memberships go on: their connection takes messages again.

@@ -20,6 +20,9 @@ type member struct {
 // its topic, which is the same for as long as the group stays open.
 type membership = hub.Membership[*topic, member]
 
+// group is the members of a topic on one worker.
+type group = hub.Group[*topic, member]
+
 // notYet is the position of a member whose group is still being opened: nothing
 // stands after it, so nothing is delivered before the join was answered.
 var notYet = broker.Position{Ms: math.MaxUint64, Seq: math.MaxUint64}
@@ -85,7 +88,7 @@ func (s *session) leaveGroup(q *wire.Request) {
 // groups, so a list beats a map in memory and in time.
 func (s *session) membership(name string) *membership {
 	for _, m := range s.memberships {
-		if m.Group.Name.group.Name == name {
+		if m.Group.Topic.group.Name == name {
 			return m
 		}
 	}

@@ -74,7 +74,7 @@ func (r *relay) outcomes(outcomes []broker.Outcome) {
 			to <- o
 		case *session:
 			if o.Err != nil || o.Receipt.Asked {
-				i := to.conn.Worker().Index()
+				i := to.worker()
 				parts[i] = append(parts[i], o)
 			}
 		}

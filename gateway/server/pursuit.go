@@ -43,7 +43,7 @@ const (
 
 // pursue has a late member be given what it missed. Called on the loop.
 func (r *relay) pursue(w *reactor.Worker, m *membership) {
-	t := m.Group.Name
+	t := m.Group.Topic
 	all := r.pursuits[w.Index()]
 	p := all[t]
 	if p == nil {
@@ -90,7 +90,7 @@ func (p *pursuit) fetch(after broker.Position, wanted [variants]bool) (page []*d
 	ctx, cancel := context.WithTimeout(context.Background(), pursuitRead)
 	defer cancel()
 	messages, err := p.relay.broker.Read(ctx, p.topic.group, after, pursuitPage)
-	if after.IsZero() && len(messages) > 0 && messages[0].Position != p.topic.begin() {
+	if after.IsZero() && len(messages) > 0 && messages[0].Position != p.relay.began(p.topic) {
 		// From the start means from the start of what is kept, and that is no longer
 		// where the group began.
 		return nil, broker.ErrTrimmed

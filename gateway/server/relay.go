@@ -26,11 +26,12 @@ type relay struct {
 	idle    idleList
 	mu      sync.RWMutex // guards topics; taken before a topic's own
 	topics  topics
-	waiting map[*topic][]waiter // for the topic to be opened
+	waiting map[*topic][]waiter        // for the topic to be opened
+	first   map[*topic]broker.Position // of the first message, where there was none when the topic was opened
 }
 
 func newRelay(s *Server) *relay {
-	r := &relay{server: s, topics: make(topics), waiting: make(map[*topic][]waiter)}
+	r := &relay{server: s, topics: make(topics), waiting: make(map[*topic][]waiter), first: make(map[*topic]broker.Position)}
 	r.newOutboxes()
 	r.heard = make([]heard, len(s.Workers))
 	for range s.Workers {
@@ -105,6 +106,9 @@ func (r *relay) deliver(messages []*broker.Message) {
 		if workers.empty() {
 			continue
 		}
+		if previous.IsZero() {
+			r.begin(t, m.Position)
+		}
 		d := newDelivery(r, t, m, wanted)
 		d.previous = previous
 		for i := range workers.each {
@@ -134,6 +138,23 @@ func (r *relay) lookup(g broker.Group) *topic {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	return r.topics.of(g)
+}
+
+// begin notes where a topic's stream began, for a read from the start: what it gives
+// must begin there, too.
+func (r *relay) begin(t *topic, at broker.Position) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.topics.of(t.group) == t {
+		r.first[t] = at
+	}
+}
+
+// began is what begin has noted.
+func (r *relay) began(t *topic) broker.Position {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.first[t]
 }
 
 // groups is how many groups are open on this node.

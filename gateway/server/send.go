@@ -31,7 +31,7 @@ type Outgoing struct {
 // it returns the position. Errors: ErrUnknownHub, ErrBadRequest, and those of
 // broker.Broker. May be called from any goroutine but a reactor's.
 func (s *Server) Send(ctx context.Context, o Outgoing) (broker.Position, error) {
-	if s.hubNames[o.Hub] == "" {
+	if s.hubs[o.Hub] == nil {
 		return broker.Position{}, fmt.Errorf("%w: %q is not among the configured hubs", ErrUnknownHub, o.Hub)
 	}
 	if o.Group == "" {
@@ -67,12 +67,16 @@ func (s *Server) Send(ctx context.Context, o Outgoing) (broker.Position, error) 
 
 // goodbye tells the JSON clients of one worker that they will be disconnected.
 // Called on that worker's loop.
-func (s *Server) goodbye(h *members, message string) {
+func (s *Server) goodbye(worker int, message string) {
 	frame := reactor.BuildFrame(false, 80+len(message), func(dst []byte) []byte {
 		return wire.AppendDisconnected(dst, message)
 	})
-	for name := range s.hubNames {
-		for _, m := range h.Members(s.relay.lookup(broker.Group{Hub: name, Name: everyone})) {
+	for name := range s.hubs {
+		t := s.relay.lookup(broker.Group{Hub: name, Name: everyone})
+		if t == nil {
+			continue // the broker has closed, and with it the group
+		}
+		for _, m := range t.workers[worker].group.Members() {
 			if m.Member.session.dialect == jsonDialect {
 				m.Member.session.conn.Send(frame)
 			}

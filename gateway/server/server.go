@@ -1,5 +1,5 @@
 // Package server is the trunk of the gateway: it joins the sockets of the
-// reactor, the protocol of wire, the tables of hub, the decisions of auth and
+// reactor, the protocol of wire, the lists of hub, the decisions of auth and
 // the streams of the broker. A connection is a session; a message of a session
 // goes up through the relay to the broker, and what the broker reads comes down
 // through the relay to the sessions.
@@ -21,7 +21,6 @@ import (
 	"github.com/VictoriaMetrics/metrics"
 	"github.com/tidegate/tidegate/broker"
 	"github.com/tidegate/tidegate/gateway/auth"
-	"github.com/tidegate/tidegate/gateway/hub"
 	"github.com/tidegate/tidegate/gateway/wire"
 	"github.com/tidegate/tidegate/reactor"
 )
@@ -72,9 +71,9 @@ type Limits struct {
 type Server struct {
 	// Static after New.
 	Config
-	hubNames map[string]string // each name to itself, so that sessions share one string
-	hubs     []*members        // one per worker, each owned by its worker's loop
-	decoders []wire.Decoder    // likewise
+	hubs     map[string]*endpoint // by name
+	echo     *endpoint
+	decoders []wire.Decoder // one per worker, each owned by its worker's loop
 	relay    *relay
 	counts   counters
 
@@ -83,28 +82,24 @@ type Server struct {
 	trimmed   chan struct{} // closed when trim has ended
 	upgrading atomic.Int64  // handshakes that are being answered
 	upgraded  atomic.Uint64 // and those that were
+	wave      chan struct{} // to trim: they are many
 }
-
-// members is the membership table of one worker.
-type members = hub.Hub[*topic, member]
 
 // New starts a server on a running reactor and opens the broker. The caller
 // mounts Routes on its public listener.
 func New(c Config) (*Server, error) {
 	s := &Server{
-		Config:   c,
-		hubNames: make(map[string]string, len(c.Hubs)),
-		swept:    make(chan struct{}),
-		trimmed:  make(chan struct{}),
+		Config:  c,
+		hubs:    make(map[string]*endpoint, len(c.Hubs)),
+		swept:   make(chan struct{}),
+		trimmed: make(chan struct{}),
+		wave:    make(chan struct{}, 1),
 	}
 	for _, name := range c.Hubs {
-		name = strings.ToLower(name)
-		s.hubNames[name] = name
+		s.endpoint(strings.ToLower(name))
 	}
+	s.echo = &endpoint{server: s}
 	s.decoders = make([]wire.Decoder, len(c.Workers))
-	for range c.Workers {
-		s.hubs = append(s.hubs, hub.New[*topic, member]())
-	}
 	s.counts.init(c.Metrics)
 	s.relay = newRelay(s)
 	b, err := c.Broker(s.relay.receiver())
@@ -112,7 +107,7 @@ func New(c Config) (*Server, error) {
 		return nil, err
 	}
 	s.relay.broker = b
-	for name := range s.hubNames {
+	for name := range s.hubs {
 		s.relay.pin(broker.Group{Hub: name, Name: everyone})
 	}
 	ctx, stop := context.WithCancel(context.Background())
@@ -120,6 +115,14 @@ func New(c Config) (*Server, error) {
 	go s.relay.sweep(ctx, s.swept)
 	go s.trim(ctx, s.trimmed)
 	return s, nil
+}
+
+// endpoint is that of a hub. Called before serving.
+func (s *Server) endpoint(hub string) *endpoint {
+	if s.hubs[hub] == nil {
+		s.hubs[hub] = &endpoint{server: s, hub: hub}
+	}
+	return s.hubs[hub]
 }
 
 // Ready is nil when messages can pass, or says what is wrong with the broker.
@@ -131,7 +134,7 @@ func (s *Server) Ready() error { return s.relay.broker.Ready() }
 func (s *Server) Goodbye(message string) error {
 	var all error
 	for i, w := range s.Workers {
-		all = errors.Join(all, w.Post(func(*reactor.Worker) { s.goodbye(s.hubs[i], message) }))
+		all = errors.Join(all, w.Post(func(*reactor.Worker) { s.goodbye(i, message) }))
 	}
 	return all
 }

@@ -25,14 +25,19 @@ const (
 	echoDialect                  // each message back to its sender
 )
 
+// endpoint is what all sessions of one hub have in common.
+type endpoint struct {
+	server *Server
+	hub    string // its name; empty for echoes, which are in no group
+}
+
 // session is one client. It is the reactor's handler of its connection; all of
 // it is owned by the loop of that connection's worker. There are as many as
 // connections, so what few have at a time is behind a pointer.
 type session struct {
 	// Static after the handshake.
-	server   *Server
+	*endpoint
 	identity *auth.Identity
-	hub      string
 	simple   *simpleClient // nil for clients of the JSON protocol
 	id       connectionID
 	dialect  dialect
@@ -56,6 +61,9 @@ type backlog struct {
 	late []*membership // that have a position to go on from
 	held []held        // messages that wait for their group to be opened
 }
+
+// worker is the index of the worker that the session's connection belongs to.
+func (s *session) worker() int { return s.conn.Worker().Index() }
 
 // openBacklog returns the session's backlog, and makes one if there is none.
 func (s *session) openBacklog() *backlog {
@@ -123,7 +131,7 @@ func (s *session) Message(c *reactor.Conn, payload []byte, binary bool) {
 // message is the protocol's table of contents: one line a request.
 func (s *session) message(frame []byte) {
 	var q wire.Request
-	if err := s.server.decoders[s.conn.Worker().Index()].Decode(frame, &q); err != nil {
+	if err := s.server.decoders[s.worker()].Decode(frame, &q); err != nil {
 		s.conn.Close(ws.StatusInvalidFramePayloadData, err.Error(), closedInvalidRequest)
 		return
 	}

@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"github.com/tidegate/tidegate/broker"
+	"github.com/tidegate/tidegate/gateway/hub"
 )
 
 // topic is one group that is open on this node, or being opened: which workers
@@ -15,18 +16,42 @@ type topic struct {
 	group   broker.Group
 	workers []share
 
-	mu     sync.Mutex      // guards what follows, and share.members; under it no Post and no call of the broker
+	mu     sync.Mutex      // guards what follows, and share.group; under it no Post and no call of the broker
 	last   broker.Position // of the last message that was handed to the workers
-	first  broker.Position // of the first message, if the stream was empty when the topic was opened
 	wanted [variants]int32 // members per form of a message
 	pinned bool            // stays open without members
 	open   bool
 }
 
-// share is one worker's part of a topic.
+// share is one worker's part of a topic. It is owned by that worker's loop, which
+// changes group with the topic locked, so that others may look whether there is one.
 type share struct {
-	ran     broker.Position // of the last message that was sent to members there; owned by the worker's loop
-	members int32
+	ran   broker.Position // of the last message that was sent to members there
+	group *group          // nil if nobody is in it
+}
+
+// join makes s a member that follows from a position. Called on the loop of s, with
+// the topic locked.
+func (t *topic) join(s *session, worker int, from broker.Position) *membership {
+	t.wanted[s.variant()]++
+	own := &t.workers[worker]
+	if own.group == nil {
+		own.group = hub.New[*topic, member](t)
+	}
+	return own.group.Join(member{session: s, from: from})
+}
+
+// leave ends a membership, and reports whether it was the last of a topic that need not
+// stay open. Called on the loop of its session.
+func (t *topic) leave(m *membership, worker int) (idle bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.wanted[m.Member.session.variant()]--
+	m.Leave()
+	if len(m.Group.Members()) == 0 {
+		t.workers[worker].group = nil
+	}
+	return t.empty() && !t.pinned
 }
 
 // MaxWorkers is how many workers a topic can tell apart.
@@ -50,12 +75,6 @@ func (w *workerSet) each(yield func(int) bool) {
 	}
 }
 
-// count adds a member, or with -1 takes one away.
-func (t *topic) count(worker int, v variant, n int32) {
-	t.workers[worker].members += n
-	t.wanted[v] += n
-}
-
 // empty reports whether nobody is in it. Called with mu held.
 func (t *topic) empty() bool { return t.wanted == [variants]int32{} }
 
@@ -68,22 +87,13 @@ func (t *topic) advance(at broker.Position) (workers workerSet, wanted [variants
 	if !t.open {
 		return workers, wanted, previous
 	}
-	if previous, t.last = t.last, at; previous.IsZero() {
-		t.first = at
-	}
+	previous, t.last = t.last, at
 	for i := range t.workers {
-		if t.workers[i].members > 0 {
+		if t.workers[i].group != nil {
 			workers.add(i)
 		}
 	}
 	return workers, t.variantsLocked(), previous
-}
-
-// begin is the position of the group's first message, for members who were there before.
-func (t *topic) begin() broker.Position {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.first
 }
 
 // variants are the forms in which members on this node get messages.

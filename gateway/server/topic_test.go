@@ -37,7 +37,8 @@ func TestWorkerSet(t *testing.T) {
 
 func TestTopicAdvance(t *testing.T) {
 	tp := &topic{workers: make([]share, 3)}
-	tp.count(1, simplePlain, 1)
+	s := &session{endpoint: &endpoint{}, dialect: simpleDialect}
+	m := tp.join(s, 1, broker.Position{})
 	at := broker.Position{Ms: 5, Seq: 1}
 	if w, _, _ := tp.advance(at); !w.empty() || !tp.last.IsZero() {
 		t.Fatal("a topic that is not open passed a message on")
@@ -50,7 +51,7 @@ func TestTopicAdvance(t *testing.T) {
 	if !wanted[simplePlain] || wanted[jsonPlain] || tp.last != at {
 		t.Errorf("wanted %v, last %v", wanted, tp.last)
 	}
-	tp.count(1, simplePlain, -1)
+	tp.leave(m, 1)
 	if w, _, _ := tp.advance(at); !w.empty() || !tp.empty() {
 		t.Error("nobody is left, and yet somebody gets messages")
 	}

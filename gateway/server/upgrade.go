@@ -107,7 +107,7 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, c *session, pro
 		}
 		return
 	}
-	s.upgraded.Add(1)
+	s.handshake()
 	c.deflate = deflate.agreed()
 	// Frames may have come with the request; the reader of the request has them.
 	buffered, _ := rw.Reader.Peek(rw.Reader.Buffered())
