@@ -72,7 +72,7 @@ func (w *Worker) adopt(conn *net.TCPConn, buffered []byte, h Handler, deflate bo
 	if err != nil {
 		return fmt.Errorf("reactor: adopt: %w", err)
 	}
-	c := &Conn{worker: w, nc: nc, handler: h, in: reader{deflates: deflate}}
+	c := &Conn{worker: w, nc: nc, fd: int32(descriptor(nc)), handler: h, in: reader{deflates: deflate}}
 	nc.SetSession(c)
 	if err := w.inbox.must(func(w *Worker) { w.admit(c, buffered) }); err != nil {
 		_ = nc.Close()

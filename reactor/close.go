@@ -77,7 +77,7 @@ func (c *Conn) linger() {
 // means that the other side has ended it all.
 func (c *Conn) shutdownWrite() {
 	if shut, _ := c.nc.IsClosed(); !shut {
-		_ = unix.Shutdown(descriptor(c.nc), unix.SHUT_WR)
+		_ = unix.Shutdown(int(c.fd), unix.SHUT_WR)
 	}
 }
 

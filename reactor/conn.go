@@ -14,13 +14,14 @@ type Conn struct {
 	worker  *Worker
 	nc      *nbio.Conn
 	handler Handler
+	fd      int32 // the socket; no longer this connection's once nc is closed
 
 	// Owned by the loop.
 	in      reader
 	out     []Frame // to be written: at the end of this turn, or when the socket has room again
 	queued  int     // their bytes
 	pending int     // bytes that were sent and that the kernel has not taken: these, and what nbio has
-	beyond  int     // bytes that Send has queued beyond the budget
+	beyond  int32   // bytes that Send has queued beyond the budget
 	why     Reason  // set when the end begins
 	index   int32   // in Worker.conns
 	heard   uint32  // the beat of the last input; from the end's beginning, that of the beginning
@@ -83,7 +84,7 @@ func (c *Conn) Send(f Frame) {
 		return
 	}
 	if c.over() {
-		if c.beyond += len(f.encoded) + reference; c.beyond > reserve {
+		if c.beyond += int32(min(len(f.encoded), reserve) + reference); c.beyond > reserve {
 			c.overrun()
 			return
 		}

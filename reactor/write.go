@@ -24,7 +24,7 @@ const remnant = 4 << 10
 func (c *Conn) write(b []byte) int {
 	w := c.worker
 	w.counts.writes.Inc()
-	n := sendNow(descriptor(c.nc), b)
+	n := sendNow(int(c.fd), b)
 	if n > 0 {
 		w.counts.sentBytes.Add(n)
 		c.pending -= n

@@ -44,7 +44,7 @@ func BenchmarkWrite(b *testing.B) {
 		return spent
 	}
 	ways := []func(c *Conn){
-		func(c *Conn) { sendNow(descriptor(c.nc), f.encoded) },
+		func(c *Conn) { sendNow(int(c.fd), f.encoded) },
 		func(c *Conn) { c.pending += f.Len(); _, _ = c.nc.Write(f.encoded) },
 	}
 	var spent [2]time.Duration
