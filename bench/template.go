@@ -83,7 +83,7 @@ func newTemplate(b, text []byte, run string) *Template {
 func envelope(run string, size int) []byte {
 	return wire.AppendMessage(nil, wire.Message{
 		From: "group", Group: limitGroup(run, 0), Type: wire.Text,
-		Data: appendPayload(nil, Payload{}, size), Position: likePosition,
+		Data: appendPayload(nil, Payload{}, size), Position: []byte(likePosition),
 	})
 }
 

@@ -8,7 +8,7 @@ import (
 )
 
 // Conn is one WebSocket connection. It is owned by its worker's loop: but for
-// Worker and RemoteAddr, its methods are called there and nowhere else.
+// Worker, Handler and RemoteAddr, its methods are called there and nowhere else.
 type Conn struct {
 	// Static after adoption.
 	worker  *Worker
@@ -35,6 +35,9 @@ type Conn struct {
 // Worker returns the worker that the connection belongs to, for ever. May be
 // called on any goroutine.
 func (c *Conn) Worker() *Worker { return c.worker }
+
+// Handler returns whom the connection was adopted for. May be called on any goroutine.
+func (c *Conn) Handler() Handler { return c.handler }
 
 // RemoteAddr returns the other end's address. May be called on any goroutine.
 func (c *Conn) RemoteAddr() net.Addr { return c.nc.RemoteAddr() }

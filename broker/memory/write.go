@@ -15,15 +15,21 @@ func (b *Broker) Publish(batch []broker.Publication) (taken int, err error) {
 	fits := b.reserve(batch)
 	now := b.now()
 	for taken < fits && err == nil {
-		if err = b.write(batch[taken], now); err == nil {
-			taken++
+		n := taken + 1 // of one group, most often all
+		for n < fits && batch[n].Message.Group == batch[taken].Message.Group {
+			n++
 		}
+		var written int
+		written, err = b.write(batch[taken:n], now)
+		taken += written
 	}
 	if err == nil && taken < len(batch) {
 		b.counts.full.Inc()
 		err = fmt.Errorf("memory: more messages wait to be delivered than publish.queue_messages and publish.queue_bytes allow: %w", broker.ErrFull)
 	}
-	b.release(len(batch)-taken, size(batch[taken:]))
+	if rest := batch[taken:]; len(rest) > 0 {
+		b.release(len(rest), size(rest))
+	}
 	b.counts.published.Add(taken)
 	return taken, err
 }
@@ -58,35 +64,40 @@ func size(batch []broker.Publication) (bytes int) {
 	return bytes
 }
 
-// write finds the stream, most often with the shard locked for reading only, and
-// appends.
-func (b *Broker) write(p broker.Publication, now broker.Position) error {
-	g := p.Message.Group
+// write finds the stream of some messages of one group, most often with the shard
+// locked for reading only, and appends.
+func (b *Broker) write(batch []broker.Publication, now broker.Position) (written int, err error) {
+	g := batch[0].Message.Group
 	sh := b.shard(g)
 	sh.mu.RLock()
 	if s := sh.of(g); s != nil && !sh.closed {
 		defer sh.mu.RUnlock()
-		return b.append(s, p, now)
+		return b.append(s, batch, now)
 	}
 	sh.mu.RUnlock()
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	if sh.closed {
 		b.counts.closed.Inc()
-		return fmt.Errorf("memory: %w", broker.ErrClosed)
+		return 0, fmt.Errorf("memory: %w", broker.ErrClosed)
 	}
-	return b.append(sh.stream(g, b), p, now)
+	return b.append(sh.stream(g, b), batch, now)
 }
 
-// append adds the message to a stream and rings. Called with the shard locked, so
-// that Close comes after or before it, and never between.
-func (b *Broker) append(s *stream, p broker.Publication, now broker.Position) error {
+// append adds messages to a stream and rings. Called with the shard locked, so that
+// Close comes after or before it, and never between.
+func (b *Broker) append(s *stream, batch []broker.Publication, now broker.Position) (written int, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.append(p, now, b.config.Limits.Capacity) {
-		b.counts.full.Inc()
-		return fmt.Errorf("memory: group %s: as many messages as its capacity wait to be delivered: %w", p.Message.Group, broker.ErrFull)
+	for written < len(batch) && s.append(batch[written], now, b.config.Limits.Capacity) {
+		written++
 	}
-	b.ring(s)
-	return nil
+	if written > 0 {
+		b.ring(s)
+	}
+	if written < len(batch) {
+		b.counts.full.Inc()
+		return written, fmt.Errorf("memory: group %s: as many messages as its capacity wait to be delivered: %w", s.group, broker.ErrFull)
+	}
+	return written, nil
 }

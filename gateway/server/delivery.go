@@ -10,19 +10,21 @@ import (
 	"github.com/tidegate/tidegate/reactor"
 )
 
-// delivery is one message on its way down. It is immutable once it was made, so
-// every worker may run it at the same time.
+// delivery is one message on its way down. It does not change once it was handed over,
+// so every worker may run it at the same time.
 type delivery struct {
 	relay    *relay
 	topic    *topic
+	workers  workerSet // that have members in the group
 	message  *broker.Message
 	previous broker.Position         // of the message before it in the stream
 	exclude  connectionID            // who does not get it
 	frames   [variants]reactor.Frame // one per form in which the group's members get it
 }
 
-func newDelivery(r *relay, t *topic, m *broker.Message, wanted [variants]bool) *delivery {
-	d := &delivery{relay: r, topic: t, message: m}
+// encode makes the frames.
+func (d *delivery) encode(wanted [variants]bool) {
+	m := d.message
 	d.exclude, _ = parseConnectionID(m.Exclude)
 	if wanted[jsonPlain] || wanted[jsonDeflated] {
 		d.frames[jsonPlain] = reactor.BuildFrame(false, 160+len(m.Data)+len(m.Data)/3, d.envelope)
@@ -35,7 +37,6 @@ func newDelivery(r *relay, t *topic, m *broker.Message, wanted [variants]bool) *
 			d.deflate(v)
 		}
 	}
-	return d
 }
 
 // deflate makes the compressed form of a message, once for all who get it. What would
@@ -59,35 +60,37 @@ func (d *delivery) envelope(dst []byte) []byte {
 		FromUser: m.User,
 		Metadata: m.Meta,
 	}
+	var position [48]byte
 	if m.Group.Name == everyone {
 		w.From, w.Group = "server", ""
 	} else {
-		w.Position = m.Position.String()
+		w.Position = m.Position.Append(position[:0])
 	}
 	return wire.AppendMessage(dst, w)
 }
 
 // run sends the message to the group's members on one worker; those that are late it
 // passes by. Called on that worker's loop; nothing in it allocates per member.
-func (d *delivery) run(w *reactor.Worker) {
-	share := &d.topic.workers[w.Index()]
-	at, sent := d.message.Position, 0
+func (d *delivery) run(worker int) (sent int) {
+	share := &d.topic.workers[worker]
+	at := d.message.Position
 	for _, m := range share.group.Members() {
-		s := m.Member.session
 		switch {
-		case !m.Member.from.Before(at), m.Member.late != live, d.excludes(s):
-		case s.conn.Offer(d.frames[s.variant()]):
+		case !m.Member.from.Before(at), m.Member.late != live, d.excludes(m):
+		case m.Member.conn.Offer(d.frames[m.Member.variant]):
 			sent++
 		default:
-			s.fallBehind(m, d.previous)
+			m.Member.session().fallBehind(m, d.previous)
 		}
 	}
-	share.ran = at
-	d.relay.counts.delivered(w.Index(), sent, at)
+	share.advance(at)
+	return sent
 }
 
-// excludes reports whether a session is the one that does not get the message.
-func (d *delivery) excludes(s *session) bool { return d.message.Exclude != "" && d.exclude == s.id }
+// excludes reports whether a member is the one that does not get the message.
+func (d *delivery) excludes(m *membership) bool {
+	return d.message.Exclude != "" && d.exclude == m.Member.session().id
+}
 
 // relayCounts are the counts of the way down, one of each per worker, so that no
 // worker waits for another's.
@@ -112,12 +115,11 @@ func (c *relayCounts) init(set *metrics.Set, workers int, groups func() float64)
 // latencyBounds start at a millisecond: a position has no finer clock.
 var latencyBounds = []float64{.001, .002, .003, .005, .01, .02, .05, .1, .2, .5, 1, 2, 5, 10, 30}
 
-// delivered counts a message's deliveries on one worker and, once a message, the
-// time from the stream's clock to the sockets' queues.
-func (c *relayCounts) delivered(worker, sent int, at broker.Position) {
-	c.deliveries[worker].Add(sent)
+// took counts a message that was sent to members of one worker, and the time from the
+// stream's clock to the sockets' queues.
+func (c *relayCounts) took(worker, sent int, now time.Time, at broker.Position) {
 	if sent > 0 {
-		ms := time.Now().UnixMilli() - int64(at.Ms)
+		ms := now.UnixMilli() - int64(at.Ms)
 		c.latency[worker].Update(float64(max(ms, 0)) / 1000)
 	}
 }

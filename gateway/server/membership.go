@@ -7,14 +7,19 @@ import (
 	"github.com/tidegate/tidegate/broker"
 	"github.com/tidegate/tidegate/gateway/hub"
 	"github.com/tidegate/tidegate/gateway/wire"
+	"github.com/tidegate/tidegate/reactor"
 )
 
 // member is a session in a group: it gets what stands after from.
 type member struct {
-	session *session
+	conn    *reactor.Conn // of the session
 	from    broker.Position
 	late    lateness
+	variant variant // the session's
 }
+
+// session is who the member is.
+func (m *member) session() *session { return m.conn.Handler().(*session) }
 
 // membership is a member's place in its group on its worker. The group goes by
 // its topic, which is the same for as long as the group stays open.

@@ -29,7 +29,7 @@ type pursuit struct {
 
 	reading bool
 	after   broker.Position // the page begins behind it
-	page    []*delivery
+	page    []delivery
 	next    int // index in members of the one whose turn it is
 }
 
@@ -86,7 +86,7 @@ func (p *pursuit) read() {
 func gone(m *membership) bool { return m == nil || m.Member.late != pursued }
 
 // fetch reads a page and encodes it. Called in the pool.
-func (p *pursuit) fetch(after broker.Position, wanted [variants]bool) (page []*delivery, err error) {
+func (p *pursuit) fetch(after broker.Position, wanted [variants]bool) (page []delivery, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), pursuitRead)
 	defer cancel()
 	messages, err := p.relay.broker.Read(ctx, p.topic.group, after, pursuitPage)
@@ -95,8 +95,10 @@ func (p *pursuit) fetch(after broker.Position, wanted [variants]bool) (page []*d
 		// where the group began.
 		return nil, broker.ErrTrimmed
 	}
-	for _, m := range messages {
-		page = append(page, newDelivery(p.relay, p.topic, m, wanted))
+	page = make([]delivery, len(messages))
+	for i, m := range messages {
+		page[i] = delivery{relay: p.relay, topic: p.topic, message: m}
+		page[i].encode(wanted)
 	}
 	return page, err
 }
@@ -109,7 +111,7 @@ func (p *pursuit) retry() {
 }
 
 // begin takes a page, or what went wrong with it. Called on the loop.
-func (p *pursuit) begin(page []*delivery, err error) {
+func (p *pursuit) begin(page []delivery, err error) {
 	switch {
 	case errors.Is(err, broker.ErrTrimmed):
 		p.giveUp()
@@ -128,7 +130,7 @@ func (p *pursuit) begin(page []*delivery, err error) {
 func (p *pursuit) giveUp() {
 	for _, m := range p.members {
 		if !gone(m) && m.Member.from == p.after {
-			s := m.Member.session
+			s := m.Member.session()
 			s.catchUp(m)
 			s.conn.Close(ws.StatusPolicyViolation, "too slow: the group's stream no longer holds what you missed", reactor.SlowReader)
 		}
@@ -168,18 +170,18 @@ func (p *pursuit) end() {
 // give offers one member what it has not got of the page, as long as its connection
 // takes it.
 func (p *pursuit) give(m *membership) (sent, bytes int) {
-	s := m.Member.session
-	for _, d := range p.page {
+	for i := range p.page {
+		d := &p.page[i]
 		at := d.message.Position
 		if !m.Member.from.Before(at) {
 			continue
 		}
-		if !d.excludes(s) {
-			f := d.frames[s.variant()]
+		if !d.excludes(m) {
+			f := d.frames[m.Member.variant]
 			if f.Len() == 0 {
 				return sent, bytes // nobody got messages in its form when the page was read; the next has it
 			}
-			if !s.conn.Offer(f) {
+			if !m.Member.conn.Offer(f) {
 				m.Member.late = late
 				return sent, bytes
 			}
@@ -201,6 +203,6 @@ func (p *pursuit) settle(m *membership) {
 	case m.Member.from.Before(ran):
 		return
 	}
-	m.Member.session.catchUp(m)
+	m.Member.session().catchUp(m)
 	p.relay.counts.caughtUp[p.worker.Index()].Inc()
 }

@@ -3,11 +3,9 @@ package server
 import (
 	"bytes"
 	"sync"
-	"time"
 
 	"github.com/tidegate/tidegate/broker"
 	"github.com/tidegate/tidegate/gateway/wire"
-	"github.com/tidegate/tidegate/reactor"
 )
 
 // relay carries messages between the sessions and the broker: publish is the way
@@ -19,9 +17,12 @@ type relay struct {
 	broker broker.Broker
 	counts relayCounts
 
-	outboxes []outbox              // one per worker, each owned by its worker's loop
-	pursuits []map[*topic]*pursuit // likewise
-	heard    []heard               // by worker
+	outboxes  []outbox              // one per worker, each owned by its worker's loop
+	pursuits  []map[*topic]*pursuit // likewise
+	heard     []heard               // by worker
+	lanes     []lane                // likewise
+	room      room
+	handovers sync.Pool // of *handover, to be used again
 
 	idle    idleList
 	mu      sync.RWMutex // guards topics; taken before a topic's own
@@ -34,6 +35,7 @@ func newRelay(s *Server) *relay {
 	r := &relay{server: s, topics: make(topics), waiting: make(map[*topic][]waiter), first: make(map[*topic]broker.Position)}
 	r.newOutboxes()
 	r.heard = make([]heard, len(s.Workers))
+	r.newLanes(s.Metrics)
 	for range s.Workers {
 		r.pursuits = append(r.pursuits, make(map[*topic]*pursuit))
 	}
@@ -88,48 +90,6 @@ func (s *session) published(o broker.Outcome) {
 	s.refuse(&wire.Request{AckID: o.Receipt.ID, HasAckID: o.Receipt.Asked}, refusal{f, wire.InternalServerError, text})
 	if s.dialect == simpleDialect {
 		s.conn.Close(tryAgainLater, text, closedNotTaken)
-	}
-}
-
-// deliver is the way DOWN: of each message one frame per dialect is encoded, whatever
-// the number of members, and each worker that has some gets its part of the batch at
-// once. Called on the broker's read goroutine; it waits while a worker's queue is
-// full, which is the back-pressure.
-func (r *relay) deliver(messages []*broker.Message) {
-	parts := make([][]*delivery, len(r.server.Workers))
-	for _, m := range messages {
-		t := r.lookup(m.Group)
-		if t == nil {
-			continue
-		}
-		workers, wanted, previous := t.advance(m.Position)
-		if workers.empty() {
-			continue
-		}
-		if previous.IsZero() {
-			r.begin(t, m.Position)
-		}
-		d := newDelivery(r, t, m, wanted)
-		d.previous = previous
-		for i := range workers.each {
-			parts[i] = append(parts[i], d)
-		}
-	}
-	now := time.Now().UnixNano()
-	// No topic is locked here: a worker that waits for one to join somebody would
-	// never make room in its queue.
-	for i, part := range parts {
-		if len(part) > 0 {
-			r.heard[i].at.Store(now)
-			_ = r.server.Workers[i].PostUrgent(func(w *reactor.Worker) { run(w, part) })
-		}
-	}
-}
-
-// run sends messages to their groups' members on one worker. Called on its loop.
-func run(w *reactor.Worker, part []*delivery) {
-	for _, d := range part {
-		d.run(w)
 	}
 }
 

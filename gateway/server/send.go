@@ -77,8 +77,8 @@ func (s *Server) goodbye(worker int, message string) {
 			continue // the broker has closed, and with it the group
 		}
 		for _, m := range t.workers[worker].group.Members() {
-			if m.Member.session.dialect == jsonDialect {
-				m.Member.session.conn.Send(frame)
+			if m.Member.session().dialect == jsonDialect {
+				m.Member.conn.Send(frame)
 			}
 		}
 	}

@@ -26,8 +26,15 @@ type topic struct {
 // share is one worker's part of a topic. It is owned by that worker's loop, which
 // changes group with the topic locked, so that others may look whether there is one.
 type share struct {
-	ran   broker.Position // of the last message that was sent to members there
+	ran   broker.Position // up to which everything was sent to members there, or is being read for those that are late
 	group *group          // nil if nobody is in it
+}
+
+// advance notes that all up to a position was sent, or is somebody else's to send.
+func (s *share) advance(to broker.Position) {
+	if s.ran.Before(to) {
+		s.ran = to
+	}
 }
 
 // join makes s a member that follows from a position. Called on the loop of s, with
@@ -38,7 +45,7 @@ func (t *topic) join(s *session, worker int, from broker.Position) *membership {
 	if own.group == nil {
 		own.group = hub.New[*topic, member](t)
 	}
-	return own.group.Join(member{session: s, from: from})
+	return own.group.Join(member{conn: s.conn, variant: s.variant(), from: from})
 }
 
 // leave ends a membership, and reports whether it was the last of a topic that need not
@@ -46,7 +53,7 @@ func (t *topic) join(s *session, worker int, from broker.Position) *membership {
 func (t *topic) leave(m *membership, worker int) (idle bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.wanted[m.Member.session.variant()]--
+	t.wanted[m.Member.variant]--
 	m.Leave()
 	if len(m.Group.Members()) == 0 {
 		t.workers[worker].group = nil
@@ -61,6 +68,10 @@ const MaxWorkers = 256
 type workerSet [MaxWorkers / 64]uint64
 
 func (w *workerSet) add(i int) { w[i/64] |= 1 << (i % 64) }
+
+func (w *workerSet) remove(i int) { w[i/64] &^= 1 << (i % 64) }
+
+func (w *workerSet) has(i int) bool { return w[i/64]&(1<<(i%64)) != 0 }
 
 func (w *workerSet) empty() bool { return *w == workerSet{} }
 
@@ -94,6 +105,13 @@ func (t *topic) advance(at broker.Position) (workers workerSet, wanted [variants
 		}
 	}
 	return workers, t.variantsLocked(), previous
+}
+
+// position is that of the last message that was handed to the workers.
+func (t *topic) position() broker.Position {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.last
 }
 
 // variants are the forms in which members on this node get messages.

@@ -57,7 +57,7 @@ func TestEncodeBudget(t *testing.T) {
 			t.Errorf("%s: %v allocations, want none", what, got)
 		}
 	}
-	message := Message{From: "group", Group: "lobby", FromUser: "ann", Position: "1790000000000-0", Metadata: `{"a":"b"}`, Data: []byte("\"x\n\"")}
+	message := Message{From: "group", Group: "lobby", FromUser: "ann", Position: []byte("1790000000000-0"), Metadata: `{"a":"b"}`, Data: []byte("\"x\n\"")}
 	for _, message.Type = range []DataType{JSON, Text, Binary} {
 		f("message of "+string(message.Type), func() { AppendMessage(dst, message) })
 	}
@@ -95,7 +95,7 @@ func BenchmarkEncode(b *testing.B) {
 		"json1024": {Type: JSON, Data: jsonData(1024)},
 		"bin1024":  {Type: Binary, Data: make([]byte, 1024)},
 	} {
-		m.From, m.Group, m.FromUser, m.Position = "group", "lobby", "ann", "1790000000000-0"
+		m.From, m.Group, m.FromUser, m.Position = "group", "lobby", "ann", []byte("1790000000000-0")
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			dst := make([]byte, 0, 4096)

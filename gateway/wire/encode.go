@@ -14,7 +14,7 @@ type Message struct {
 	Type     DataType // empty means JSON
 	Data     []byte   // JSON text, UTF-8 text or bytes; JSON must be valid: it is passed on as it is
 	FromUser string
-	Position string
+	Position []byte
 	Metadata string // a JSON object; must be valid: it is passed on as it is
 }
 
@@ -96,8 +96,8 @@ func appendData(dst []byte, t DataType, data []byte) []byte {
 
 // appendMember appends a member unless it is empty; name comes with its comma,
 // quotes and colon.
-func appendMember(dst []byte, name, value string) []byte {
-	if value == "" {
+func appendMember[S ~string | ~[]byte](dst []byte, name string, value S) []byte {
+	if len(value) == 0 {
 		return dst
 	}
 	return appendString(append(dst, name...), value)

@@ -30,7 +30,7 @@ func TestEncode(t *testing.T) {
 	f(AppendAck(dst, Ack{ID: 2, Error: Forbidden, Text: "not\nyou"}),
 		`{"type":"ack","ackId":2,"success":false,"error":{"name":"Forbidden","message":"not\nyou"}}`)
 
-	f(AppendMessage(dst, Message{From: "group", Group: "g", Type: JSON, Data: []byte(`{"a": 1}`), FromUser: "u", Position: "17-0", Metadata: `{"k":"v"}`}),
+	f(AppendMessage(dst, Message{From: "group", Group: "g", Type: JSON, Data: []byte(`{"a": 1}`), FromUser: "u", Position: []byte("17-0"), Metadata: `{"k":"v"}`}),
 		`{"type":"message","from":"group","group":"g","dataType":"json","data":{"a": 1},"fromUserId":"u","position":"17-0","metadata":{"k":"v"}}`)
 	f(AppendMessage(dst, Message{From: "group", Group: "g", Data: []byte(`1`)}),
 		`{"type":"message","from":"group","group":"g","dataType":"json","data":1}`)
@@ -66,7 +66,7 @@ func TestEscapes(t *testing.T) {
 // into it, whatever the strings.
 func TestEncodeAgainstStandard(t *testing.T) {
 	for _, s := range []string{"plain", `"`, `\`, "\x00\x01\x1f", "é\u2028😀", strings.Repeat("x\n", 500), `{"a":1}`} {
-		frame := AppendMessage(nil, Message{From: "group", Group: s, Type: Text, Data: []byte(s), FromUser: s, Position: s})
+		frame := AppendMessage(nil, Message{From: "group", Group: s, Type: Text, Data: []byte(s), FromUser: s, Position: []byte(s)})
 		var got struct{ Type, From, Group, DataType, Data, FromUserID, Position string }
 		if err := json.Unmarshal(frame, &got); err != nil {
 			t.Fatalf("%q: %v in %s", s, err, frame)

@@ -1,0 +1,134 @@
+package server
+
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/tidegate/tidegate/broker"
+	"github.com/tidegate/tidegate/reactor"
+)
+
+// handover is a batch of messages on its way from the broker to the workers, one for
+// all of them. It is used again when the last worker has run it, so that a message
+// costs the frame in which it goes out, and nothing else.
+type handover struct {
+	relay      *relay
+	deliveries []delivery
+	run        func(*reactor.Worker) // runOn, bound once
+	left       atomic.Int32          // workers that have not run it yet
+}
+
+func (r *relay) newHandover() *handover {
+	if h, ok := r.handovers.Get().(*handover); ok {
+		return h
+	}
+	h := &handover{relay: r}
+	h.run = h.runOn
+	return h
+}
+
+// deliver is the way DOWN: of each message one frame per dialect is encoded, whatever
+// the number of members, and each worker that has some gets the batch at once. Called
+// on the broker's read goroutine; it waits while every worker has as much before it as
+// it may, which is the back-pressure.
+func (r *relay) deliver(messages []*broker.Message) {
+	h := r.newHandover()
+	for len(messages) > 0 {
+		n := 1 // a stream is read in pages, so its messages stand together
+		for n < len(messages) && messages[n].Group == messages[0].Group {
+			n++
+		}
+		h.add(messages[:n])
+		messages = messages[n:]
+	}
+	workers := h.admit()
+	now := time.Now().UnixNano()
+	// No topic is locked here: a worker that waits for one to join somebody would
+	// never make room in its queue.
+	for i := range workers.each {
+		r.heard[i].at.Store(now)
+		if r.server.Workers[i].PostUrgent(h.run) != nil {
+			r.lanes[i].release(h) // the worker has ended, and closed its sessions
+			h.done()
+		}
+	}
+	h.done()
+}
+
+// add encodes messages of one group for those who are in it.
+func (h *handover) add(messages []*broker.Message) {
+	r := h.relay
+	t := r.lookup(messages[0].Group)
+	if t == nil {
+		return
+	}
+	workers, wanted, previous := t.advance(messages[len(messages)-1].Position)
+	if workers.empty() {
+		return
+	}
+	if previous.IsZero() {
+		r.begin(t, messages[0].Position)
+	}
+	for _, m := range messages {
+		h.deliveries = append(h.deliveries, delivery{relay: r, topic: t, workers: workers, message: m, previous: previous})
+		h.deliveries[len(h.deliveries)-1].encode(wanted)
+		previous = m.Position
+	}
+}
+
+// admit puts the batch on its workers' lanes and returns who runs it. The caller
+// holds one share of it himself, until he has posted it to all of them.
+func (h *handover) admit() (workers workerSet) {
+	for i := range h.relay.lanes {
+		if h.relay.lanes[i].admit(h) {
+			workers.add(i)
+			h.left.Add(1)
+		}
+	}
+	h.left.Add(1)
+	return workers
+}
+
+// part is how much of the batch one worker has.
+func (h *handover) part(worker int) (messages, bytes int64) {
+	for at := range h.deliveries {
+		if d := &h.deliveries[at]; d.workers.has(worker) {
+			messages, bytes = messages+1, bytes+int64(len(d.message.Data))
+		}
+	}
+	return messages, bytes
+}
+
+// runOn sends the batch to its groups' members on one worker. Called on its loop.
+func (h *handover) runOn(w *reactor.Worker) {
+	i, now, sent := w.Index(), time.Now(), 0
+	l, counts := &h.relay.lanes[i], &h.relay.counts
+	defer h.ran(l)
+	for at := range h.deliveries {
+		if d := &h.deliveries[at]; d.workers.has(i) {
+			n := d.run(i)
+			counts.took(i, n, now, d.message.Position)
+			sent += n
+		}
+	}
+	counts.deliveries[i].Add(sent)
+}
+
+// ran ends a worker's part, even if the loop ended in the middle of it.
+func (h *handover) ran(l *lane) {
+	l.release(h)
+	h.done()
+	if l.behind.Load() {
+		l.collect()
+	}
+}
+
+// done gives back one share of the batch; with the last it may be used again.
+func (h *handover) done() {
+	if h.left.Add(-1) > 0 {
+		return
+	}
+	clear(h.deliveries)
+	h.deliveries = h.deliveries[:0]
+	h.relay.handovers.Put(h)
+}

@@ -1,0 +1,182 @@
+package server
+
+import (
+	"strconv"
+	"sync"
+	"sync/atomic"
+
+	"github.com/VictoriaMetrics/metrics"
+	"github.com/tidegate/tidegate/reactor"
+)
+
+// The bounds of a lane; a batch that finds it below them gets in whole.
+const (
+	laneMessages = 16 << 10
+	laneBytes    = 16 << 20
+)
+
+// lane is what one worker has before it: messages that were handed over to it and that
+// it has not run. A worker that is full while another is not holds nobody up: it misses
+// the messages, and its members of those groups are late, as slow readers are, and get
+// them from the stream. Only when all are full does the broker's reader wait.
+type lane struct {
+	relay  *relay
+	worker *reactor.Worker
+
+	messages, bytes atomic.Int64 // handed over and not run
+	passed          *metrics.Counter
+
+	behind atomic.Bool // missed is not empty
+	mu     sync.Mutex  // guards missed
+	missed map[*topic]struct{}
+}
+
+// newLanes gives every worker its own.
+func (r *relay) newLanes(set *metrics.Set) {
+	r.room.changed.L = &r.room.mu
+	r.room.waits = set.NewCounter("tidegate_handover_waits_total")
+	r.lanes = make([]lane, len(r.server.Workers))
+	for i, w := range r.server.Workers {
+		l := &r.lanes[i]
+		l.relay, l.worker, l.missed = r, w, make(map[*topic]struct{})
+		label := `{worker="` + strconv.Itoa(i) + `"}`
+		l.passed = set.NewCounter("tidegate_handover_missed_total" + label)
+		set.NewGauge("tidegate_handover_messages"+label, func() float64 { return float64(l.messages.Load()) })
+		set.NewGauge("tidegate_handover_bytes"+label, func() float64 { return float64(l.bytes.Load()) })
+	}
+}
+
+// full reports whether nothing more gets in.
+func (l *lane) full() bool {
+	return l.messages.Load() >= laneMessages || l.bytes.Load() >= laneBytes
+}
+
+// admit puts the worker's part of a batch on the lane, and waits if it must. What the
+// worker misses is taken out of the batch; false says that nothing is left. Called on
+// the broker's read goroutine, before the batch is posted to any worker.
+func (l *lane) admit(h *handover) bool {
+	full := l.full() && !l.relay.awaitRoom(l)
+	if full || l.behind.Load() {
+		l.pass(h, full)
+	}
+	messages, bytes := h.part(l.worker.Index())
+	l.messages.Add(messages)
+	l.bytes.Add(bytes)
+	return messages > 0
+}
+
+// pass leaves out of a batch what the worker does not get: all of it, or what belongs
+// to groups of which it has missed something before.
+func (l *lane) pass(h *handover, all bool) {
+	i := l.worker.Index()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for at := range h.deliveries {
+		d := &h.deliveries[at]
+		if _, missed := l.missed[d.topic]; d.workers.has(i) && (all || missed) {
+			l.missed[d.topic] = struct{}{}
+			d.workers.remove(i)
+			l.passed.Inc()
+		}
+	}
+	l.behind.Store(len(l.missed) > 0)
+	if l.messages.Load() == 0 { // so nobody else will
+		_ = l.worker.PostUrgent(func(*reactor.Worker) { l.collect() })
+	}
+}
+
+// release takes a batch off the lane that was run, or cannot be. Called on the loop.
+func (l *lane) release(h *handover) {
+	messages, bytes := h.part(l.worker.Index())
+	l.messages.Add(-messages)
+	l.bytes.Add(-bytes)
+	l.relay.room.announce()
+}
+
+// collect makes late who has missed something: there is room again. Messages of before
+// that are still in the worker's queue pass them by, too, and are in the stream as
+// well. Called on the loop.
+func (l *lane) collect() {
+	l.mu.Lock()
+	missed := l.missed
+	l.missed = make(map[*topic]struct{})
+	l.behind.Store(false)
+	l.mu.Unlock()
+	for t := range missed {
+		if !l.late(t) {
+			l.again(t)
+		}
+	}
+}
+
+// late has the members of a topic be given what was missed. It reports false if one of
+// them has yet to be told where it begins; that is in the queue already.
+func (l *lane) late(t *topic) (all bool) {
+	share := &t.workers[l.worker.Index()]
+	from := share.ran
+	share.advance(t.position())
+	all = true
+	for _, m := range share.group.Members() {
+		switch {
+		case m.Member.from == notYet:
+			all = false
+		case m.Member.late == live:
+			m.Member.session().fallBehind(m, from)
+			l.relay.pursue(l.worker, m)
+		}
+	}
+	return all
+}
+
+// again has a topic be collected once more.
+func (l *lane) again(t *topic) {
+	l.mu.Lock()
+	l.missed[t] = struct{}{}
+	l.behind.Store(true)
+	l.mu.Unlock()
+	if l.worker.TryPostUrgent(func(*reactor.Worker) { l.collect() }) != nil {
+		_ = l.worker.TryPost(func(*reactor.Worker) { l.collect() })
+	}
+}
+
+// room is where the broker's reader waits for a lane.
+type room struct {
+	mu      sync.Mutex
+	changed sync.Cond
+	waiting atomic.Int32
+	waits   *metrics.Counter
+}
+
+// announce wakes who waits. Called on a loop, and cheap if nobody does.
+func (r *room) announce() {
+	if r.waiting.Load() > 0 {
+		r.mu.Lock()
+		r.changed.Broadcast()
+		r.mu.Unlock()
+	}
+}
+
+// awaitRoom waits while every lane is full, and reports whether l is not any more.
+func (r *relay) awaitRoom(l *lane) bool {
+	r.room.waiting.Add(1)
+	defer r.room.waiting.Add(-1)
+	r.room.mu.Lock()
+	defer r.room.mu.Unlock()
+	if l.full() && r.allFull() {
+		r.room.waits.Inc()
+	}
+	for l.full() && r.allFull() {
+		r.room.changed.Wait()
+	}
+	return !l.full()
+}
+
+// allFull reports whether no worker could take anything.
+func (r *relay) allFull() bool {
+	for i := range r.lanes {
+		if !r.lanes[i].full() {
+			return false
+		}
+	}
+	return true
+}
