@@ -50,7 +50,7 @@ func TestBinaryIdleMatrix(t *testing.T) {
 		t.Errorf("cells %v, want %v", sizes, want)
 	}
 	// A connection has a session and a membership, whatever else there is.
-	for _, want := range []string{"hub.(*Hub[...]).Join", "bytes of heap a connection at 40 connections"} {
+	for _, want := range []string{"hub.(*Group[...]).Join", "bytes of heap a connection at 40 connections"} {
 		if !strings.Contains(stdout, want) {
 			t.Errorf("no %q in\n%s", want, stdout)
 		}

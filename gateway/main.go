@@ -10,7 +10,7 @@
 //	5 broker/redisstream/write.go      writeLoop  what queued meanwhile, in one pipeline
 //	DOWN
 //	6 broker/redisstream/read.go       readLoop   in stream order, from the last id seen
-//	7 gateway/server/relay.go          deliver    one frame, to each worker that has members
+//	7 gateway/server/handover.go       deliver    one frame, to each worker that has members
 //	8 gateway/hub/group.go             Members    who is in the group on this worker
 //	9 reactor/conn.go                  Send       the shared frame, queued on one socket
 //

@@ -170,7 +170,7 @@ func (w *Worker) drain() {
 }
 
 // longTurn is how long what is urgent waits for a turn to end.
-const longTurn = 2 * time.Millisecond
+const longTurn = 500 * time.Microsecond
 
 // hasten runs what is urgent in the middle of a long turn, and writes what it sends.
 // Under load something urgent is nearly always there, and waits for the turn's end

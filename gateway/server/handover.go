@@ -47,10 +47,7 @@ func (r *relay) deliver(messages []*broker.Message) {
 	// never make room in its queue.
 	for i := range workers.each {
 		r.heard[i].at.Store(now)
-		if r.server.Workers[i].PostUrgent(h.run) != nil {
-			r.lanes[i].release(h) // the worker has ended, and closed its sessions
-			h.done()
-		}
+		r.lanes[i].post(h)
 	}
 	h.done()
 }

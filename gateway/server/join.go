@@ -146,6 +146,7 @@ func (w waiter) end(at broker.Position, err error) {
 		s.forget(m)
 	case err == nil && m.Member.from == notYet:
 		m.Member.from = at
+		s.server.relay.pursue(s.conn.Worker(), m)
 	}
 	if w.joined != nil {
 		w.joined(m.Member.from, err)

@@ -1,9 +1,11 @@
 package server
 
 import (
+	"errors"
 	"strconv"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/VictoriaMetrics/metrics"
 	"github.com/tidegate/tidegate/reactor"
@@ -74,14 +76,59 @@ func (l *lane) pass(h *handover, all bool) {
 	for at := range h.deliveries {
 		d := &h.deliveries[at]
 		if _, missed := l.missed[d.topic]; d.workers.has(i) && (all || missed) {
-			l.missed[d.topic] = struct{}{}
+			l.miss(d.topic)
 			d.workers.remove(i)
-			l.passed.Inc()
 		}
 	}
-	l.behind.Store(len(l.missed) > 0)
-	if l.messages.Load() == 0 { // so nobody else will
-		_ = l.worker.PostUrgent(func(*reactor.Worker) { l.collect() })
+	l.expect()
+}
+
+// miss notes that the worker does not get a message of a topic. Called with mu held,
+// and then expect.
+func (l *lane) miss(t *topic) {
+	l.missed[t] = struct{}{}
+	l.behind.Store(true)
+	l.passed.Inc()
+}
+
+// expect sees to it that what was missed is collected: by the end of what is on the
+// lane, or, if there is nothing, by a post.
+func (l *lane) expect() {
+	if !l.behind.Load() || l.messages.Load() > 0 {
+		return
+	}
+	collect := func(*reactor.Worker) { l.collect() }
+	if errors.Is(l.worker.TryPostUrgent(collect), reactor.ErrFull) {
+		time.AfterFunc(pursuitPause, l.expect)
+	}
+}
+
+// post has the worker run a batch that was admitted. If its queue is full it misses the
+// batch after all, unless everybody is behind.
+func (l *lane) post(h *handover) {
+	err := l.worker.TryPostUrgent(h.run)
+	if errors.Is(err, reactor.ErrFull) {
+		if l.relay.allFull(l) {
+			err = l.worker.PostUrgent(h.run)
+		} else {
+			l.missAll(h)
+		}
+	}
+	if err != nil { // or the worker has ended, and closed its sessions
+		l.release(h)
+		h.done()
+		l.expect()
+	}
+}
+
+// missAll is miss for the worker's part of a batch that others may be running already.
+func (l *lane) missAll(h *handover) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for at := range h.deliveries {
+		if d := &h.deliveries[at]; d.workers.has(l.worker.Index()) {
+			l.miss(d.topic)
+		}
 	}
 }
 
@@ -103,39 +150,21 @@ func (l *lane) collect() {
 	l.behind.Store(false)
 	l.mu.Unlock()
 	for t := range missed {
-		if !l.late(t) {
-			l.again(t)
-		}
+		l.late(t)
 	}
 }
 
-// late has the members of a topic be given what was missed. It reports false if one of
-// them has yet to be told where it begins; that is in the queue already.
-func (l *lane) late(t *topic) (all bool) {
+// late has the members of a topic be given what was missed; those that have yet to be
+// told where they begin, once they are.
+func (l *lane) late(t *topic) {
 	share := &t.workers[l.worker.Index()]
 	from := share.ran
 	share.advance(t.position())
-	all = true
 	for _, m := range share.group.Members() {
-		switch {
-		case m.Member.from == notYet:
-			all = false
-		case m.Member.late == live:
+		if m.Member.late == live {
 			m.Member.session().fallBehind(m, from)
 			l.relay.pursue(l.worker, m)
 		}
-	}
-	return all
-}
-
-// again has a topic be collected once more.
-func (l *lane) again(t *topic) {
-	l.mu.Lock()
-	l.missed[t] = struct{}{}
-	l.behind.Store(true)
-	l.mu.Unlock()
-	if l.worker.TryPostUrgent(func(*reactor.Worker) { l.collect() }) != nil {
-		_ = l.worker.TryPost(func(*reactor.Worker) { l.collect() })
 	}
 }
 
@@ -162,19 +191,19 @@ func (r *relay) awaitRoom(l *lane) bool {
 	defer r.room.waiting.Add(-1)
 	r.room.mu.Lock()
 	defer r.room.mu.Unlock()
-	if l.full() && r.allFull() {
+	if l.full() && r.allFull(l) {
 		r.room.waits.Inc()
 	}
-	for l.full() && r.allFull() {
+	for l.full() && r.allFull(l) {
 		r.room.changed.Wait()
 	}
 	return !l.full()
 }
 
-// allFull reports whether no worker could take anything.
-func (r *relay) allFull() bool {
+// allFull reports whether no worker but l's could take anything.
+func (r *relay) allFull(l *lane) bool {
 	for i := range r.lanes {
-		if !r.lanes[i].full() {
+		if other := &r.lanes[i]; other != l && !other.full() {
 			return false
 		}
 	}

@@ -36,9 +36,7 @@ func (s *session) Drained(c *reactor.Conn) {
 		return
 	}
 	for _, m := range s.backlog.late {
-		if m.Member.late == late {
-			s.server.relay.pursue(c.Worker(), m)
-		}
+		s.server.relay.pursue(c.Worker(), m)
 	}
 }
 

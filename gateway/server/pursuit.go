@@ -41,8 +41,12 @@ const (
 	pursuitPause = 250 * time.Millisecond // before a read that failed, or found the pool full, is tried again
 )
 
-// pursue has a late member be given what it missed. Called on the loop.
+// pursue has a late member be given what it missed; one that does not know yet where it
+// begins, later. Called on the loop.
 func (r *relay) pursue(w *reactor.Worker, m *membership) {
+	if m.Member.late != late || m.Member.from == notYet {
+		return
+	}
 	t := m.Group.Topic
 	all := r.pursuits[w.Index()]
 	p := all[t]

@@ -1,0 +1,44 @@
+package server
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/tidegate/tidegate/broker"
+	"github.com/tidegate/tidegate/reactor"
+)
+
+// TestDeliverBudget: a message on its way down costs the frame in which it goes out,
+// whatever the number of members, and a batch nothing besides.
+func TestDeliverBudget(t *testing.T) {
+	const messages, members = 64, 5
+	n := start(t, 1, 100)
+	for range members {
+		n.member() // which does not read: what it gets fits into the kernel's buffers
+	}
+	n.await(members)
+	batch := make([]*broker.Message, messages)
+	for i := range batch {
+		batch[i] = &broker.Message{Group: broker.Group{Hub: "chat", Name: "g"}, Type: broker.Text, Data: fmt.Append(nil, i)}
+	}
+	at := broker.Position{Ms: 1 << 50}
+	ran := make(chan struct{})
+	done := func(*reactor.Worker) { ran <- struct{}{} }
+	got := testing.AllocsPerRun(20, func() {
+		for _, m := range batch {
+			at.Seq++
+			m.Position = at
+		}
+		n.relay.deliver(batch)
+		if err := n.Workers[0].Post(done); err != nil {
+			t.Error(err)
+		}
+		<-ran
+	})
+	if got > messages*9/8 { // the race detector has sync.Pool forget now and then
+		t.Errorf("a batch of %d messages for %d members took %v allocations, want one a message", messages, members, got)
+	}
+	if sent := n.metric("tidegate_deliveries_total"); sent < messages*members {
+		t.Errorf("%g deliveries: the test shows nothing", sent)
+	}
+}
