@@ -68,7 +68,7 @@ func (c *Conn) end(f Frame, why Reason, next state) {
 func (c *Conn) linger() {
 	c.state = lingering
 	c.in.rest = nil
-	if c.pending == 0 {
+	if c.pending() == 0 {
 		c.shutdownWrite()
 	}
 }

@@ -10,26 +10,26 @@ import (
 // Conn is one WebSocket connection. It is owned by its worker's loop: but for
 // Worker, Handler and RemoteAddr, its methods are called there and nowhere else.
 type Conn struct {
-	// Static after adoption.
-	worker  *Worker
-	nc      *nbio.Conn
-	handler Handler
-	fd      int32 // the socket; no longer this connection's once nc is closed
-
-	// Owned by the loop.
-	in      reader
-	out     []Frame // to be written: at the end of this turn, or when the socket has room again
-	queued  int     // their bytes
-	pending int     // bytes that were sent and that the kernel has not taken: these, and what nbio has
-	beyond  int32   // bytes that Send has queued beyond the budget
-	why     Reason  // set when the end begins
-	index   int32   // in Worker.conns
-	heard   uint32  // the beat of the last input; from the end's beginning, that of the beginning
+	// What each message touches, together: a cache line on the processors of today.
+	worker  *Worker    // static after adoption
+	nc      *nbio.Conn // likewise
+	out     []Frame    // to be written: at the end of this turn, or when the socket has room again
+	queued  int        // their bytes
+	copied  int32      // bytes that nbio has and the kernel has not taken
+	beyond  int32      // bytes that Send has queued beyond the budget
+	fd      int32      // the socket; static, and no longer this connection's once nc is closed
 	state   state
-	pinged  bool // since it was last heard
-	dirty   bool // it is in Worker.dirty
 	refused bool // an Offer was, and Drained is due
-	told    bool // the handler knows that it is Closed
+	dirty   bool // it is in Worker.dirty
+	pinged  bool // since it was last heard
+
+	// Owned by the loop, but for the handler, which is static.
+	handler Handler
+	in      reader
+	why     Reason // set when the end begins
+	index   int32  // in Worker.conns
+	heard   uint32 // the beat of the last input; from the end's beginning, that of the beginning
+	told    bool   // the handler knows that it is Closed
 }
 
 // Worker returns the worker that the connection belongs to, for ever. May be
@@ -106,7 +106,10 @@ func (c *Conn) over() bool {
 }
 
 // waiting is what the connection costs at this moment, in bytes.
-func (c *Conn) waiting() int { return c.pending + reference*len(c.out) }
+func (c *Conn) waiting() int { return c.pending() + reference*len(c.out) }
+
+// pending is how many bytes were sent that the kernel has not taken.
+func (c *Conn) pending() int { return c.queued + int(c.copied) }
 
 // overrun is the fate of a slow reader: the frame that was one too many is not sent.
 func (c *Conn) overrun() {
@@ -121,7 +124,6 @@ func (c *Conn) queue(f Frame) {
 	}
 	c.out = append(c.out, f)
 	c.queued += len(f.encoded)
-	c.pending += len(f.encoded)
 	c.touch()
 	if c.queued >= chunk {
 		c.flush()

@@ -37,8 +37,8 @@ func TestSendOrder(t *testing.T) {
 		expect(t, c, f.encoded)
 	}
 	on(t, conn.Worker(), func(*Worker) {
-		if conn.pending != 0 || conn.queued != 0 {
-			t.Errorf("all was read, and %d bytes wait, %d of them queued", conn.pending, conn.queued)
+		if conn.pending() != 0 || conn.queued != 0 {
+			t.Errorf("all was read, and %d bytes wait, %d of them queued", conn.pending(), conn.queued)
 		}
 	})
 }
@@ -147,7 +147,7 @@ func TestSlowReader(t *testing.T) {
 	f := NewFrame(bytes.Repeat([]byte("x"), 10_000), true)
 	worst := 0
 	eventually(t, "the slow reader is closed", func() bool {
-		on(t, conn.Worker(), func(*Worker) { conn.Send(f); worst = max(worst, conn.pending) })
+		on(t, conn.Worker(), func(*Worker) { conn.Send(f); worst = max(worst, conn.pending()) })
 		return len(slow.closed) > 0
 	})
 	if why := <-slow.closed; why != SlowReader {

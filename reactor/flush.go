@@ -51,7 +51,7 @@ func (c *Conn) settle() {
 		c.refused = false
 		w.drained = append(w.drained, c)
 	}
-	if c.pending == 0 && c.state == lingering {
+	if c.pending() == 0 && c.state == lingering {
 		c.shutdownWrite()
 	}
 }
@@ -71,7 +71,7 @@ func (c *Conn) flush() {
 // else is tried.
 func (c *Conn) writeOut() {
 	done := 0
-	for done < len(c.out) && c.pending == c.queued {
+	for done < len(c.out) && c.copied == 0 {
 		b, frames := c.worker.join(c.out[done:])
 		n := c.write(b)
 		c.queued -= n
@@ -93,7 +93,6 @@ func (c *Conn) writeOut() {
 
 // discard forgets what waits for a socket that is closed.
 func (c *Conn) discard() {
-	c.pending -= c.queued
 	c.queued = 0
 	clear(c.out)
 	c.out = c.out[:0]

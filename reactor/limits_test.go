@@ -105,7 +105,7 @@ func TestWorkerFailsWithBacklog(t *testing.T) {
 		on(t, conn.Worker(), func(*Worker) {
 			conn.Send(f)
 			conn.flush()
-			waits = conn.pending
+			waits = conn.pending()
 		})
 		return waits > 100_000
 	})

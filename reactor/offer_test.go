@@ -23,7 +23,7 @@ func TestOfferPosition(t *testing.T) {
 	offer := func(c *Conn) {
 		for position < messages && c.Offer(NewFrame([]byte(message(position)), true)) {
 			position++
-			worst, copied = max(worst, c.waiting()), max(copied, c.pending-c.queued)
+			worst, copied = max(worst, c.waiting()), max(copied, int(c.copied))
 		}
 	}
 	h := newPeer(nil)
@@ -62,8 +62,8 @@ func TestOfferPosition(t *testing.T) {
 		if copied == 0 || copied > remnant {
 			t.Errorf("nbio held %d bytes, want at most %d", copied, remnant)
 		}
-		if conn.pending != 0 || conn.queued != 0 || conn.out != nil || conn.refused {
-			t.Errorf("all was read: %d bytes wait, %d of them queued, list %v", conn.pending, conn.queued, conn.out)
+		if conn.pending() != 0 || conn.queued != 0 || conn.out != nil || conn.refused {
+			t.Errorf("all was read: %d bytes wait, %d of them queued, list %v", conn.pending(), conn.queued, conn.out)
 		}
 	})
 	if n := number(r.config.Metrics, "tidegate_offers_refused_total"); n != told+10 {

@@ -89,7 +89,7 @@ func (w *Worker) inherit() {
 	for _, c := range w.conns {
 		switch shut, _ := c.nc.IsClosed(); {
 		case shut:
-		case c.pending > 0:
+		case c.pending() > 0:
 			_ = c.nc.Close()
 		default:
 			w.register(c.nc)

@@ -27,7 +27,6 @@ func (c *Conn) write(b []byte) int {
 	n := sendNow(int(c.fd), b)
 	if n > 0 {
 		w.counts.sentBytes.Add(n)
-		c.pending -= n
 	}
 	if n == len(b) {
 		return n
@@ -35,6 +34,7 @@ func (c *Conn) write(b []byte) int {
 	// There is no error to look at here either: a socket that fails fails nbio's
 	// write too, is closed by nbio, and disconnected says so.
 	rest := b[n:min(len(b), n+remnant)]
+	c.copied += int32(len(rest))
 	_, _ = c.nc.Write(rest)
 	return n + len(rest)
 }
@@ -64,8 +64,8 @@ func (w *Worker) written(nc *nbio.Conn, _ []byte, n int) {
 		return
 	}
 	w.counts.sentBytes.Add(n)
-	c.pending -= n
-	if c.pending == c.queued && !c.dirty {
+	c.copied -= int32(n)
+	if c.copied == 0 && !c.dirty {
 		c.touch()
 		w.inbox.rouse()
 	}

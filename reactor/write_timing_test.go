@@ -45,7 +45,7 @@ func BenchmarkWrite(b *testing.B) {
 	}
 	ways := []func(c *Conn){
 		func(c *Conn) { sendNow(int(c.fd), f.encoded) },
-		func(c *Conn) { c.pending += f.Len(); _, _ = c.nc.Write(f.encoded) },
+		func(c *Conn) { c.copied += int32(f.Len()); _, _ = c.nc.Write(f.encoded) },
 	}
 	var spent [2]time.Duration
 	for i := 0; b.Loop(); i++ {
