@@ -54,7 +54,7 @@ const reserve = 64 << 10
 // reference is what a frame that waits costs beside its bytes: its place in the
 // connection's list. It counts against the budget, or the smallest frames would
 // take twelve times their bytes.
-const reference = 24
+const reference = 32
 
 // Offer queues a frame like Send, unless the client reads too slowly: if more than
 // Config.SendBuffer bytes wait, or a frame was refused and Handler.Drained has not

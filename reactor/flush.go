@@ -70,13 +70,14 @@ func (c *Conn) flush() {
 // no more than it needs to watch the socket, and until that is written nothing
 // else is tried.
 func (c *Conn) writeOut() {
-	done := 0
+	done, sent := 0, 0
 	for done < len(c.out) && c.copied == 0 {
 		b, frames := c.worker.join(c.out[done:])
 		n := c.write(b)
 		c.queued -= n
 		for ; frames > 0 && n >= len(c.out[done].encoded); frames-- {
 			n -= len(c.out[done].encoded)
+			sent += 1 + int(c.out[done].more)
 			done++
 		}
 		if n > 0 {
@@ -84,7 +85,7 @@ func (c *Conn) writeOut() {
 		}
 	}
 	if done > 0 {
-		c.worker.counts.sentFrames.Add(done)
+		c.worker.counts.sentFrames.Add(sent)
 		left := copy(c.out, c.out[done:])
 		clear(c.out[left:])
 		c.out = c.out[:left]

@@ -6,11 +6,15 @@ import (
 	"github.com/gobwas/ws"
 )
 
-// Frame is one encoded frame, immutable by type: made once, it may be sent to any
-// number of connections of any worker, and kept. The zero Frame sends nothing.
-type Frame struct{ encoded []byte }
+// Frame is one encoded frame, or several that a Builder has put together, immutable
+// by type: made once, it may be sent to any number of connections of any worker, and
+// kept. The zero Frame sends nothing.
+type Frame struct {
+	encoded []byte
+	more    int32 // frames beside the first
+}
 
-// Len is the frame's size on the wire, in bytes.
+// Len is the size on the wire, in bytes.
 func (f Frame) Len() int { return len(f.encoded) }
 
 // serverHeader is the room for the longest header of an unmasked frame (RFC 6455
@@ -59,20 +63,23 @@ func closeFrame(code ws.StatusCode, text string) Frame {
 // serverHeader: how long the header is, is known only now. ws.WriteHeader writes
 // to an io.Writer, so the payload would have to be copied behind it.
 func sealed(op ws.OpCode, b []byte) Frame {
+	var header [serverHeader]byte
+	h := appendHeader(header[:0], op, len(b)-serverHeader)
+	b = b[serverHeader-len(h):]
+	copy(b, h)
+	return Frame{encoded: b}
+}
+
+// appendHeader appends the header of an unmasked frame that is a whole message (RFC
+// 6455 section 5.2).
+func appendHeader(dst []byte, op ws.OpCode, payload int) []byte {
 	const fin = 0x80
-	n := len(b) - serverHeader
+	dst = append(dst, fin|byte(op))
 	switch {
-	case n < 126:
-		b = b[serverHeader-2:]
-		b[1] = byte(n)
-	case n < 1<<16:
-		b = b[serverHeader-4:]
-		b[1] = 126
-		binary.BigEndian.PutUint16(b[2:], uint16(n))
-	default:
-		b[1] = 127
-		binary.BigEndian.PutUint64(b[2:], uint64(n))
+	case payload < 126:
+		return append(dst, byte(payload))
+	case payload < 1<<16:
+		return binary.BigEndian.AppendUint16(append(dst, 126), uint16(payload))
 	}
-	b[0] = fin | byte(op)
-	return Frame{b}
+	return binary.BigEndian.AppendUint64(append(dst, 127), uint64(payload))
 }

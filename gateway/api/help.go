@@ -9,7 +9,7 @@ var help = map[string]string{
 
 	"tidegate_groups":           "Groups that are open on this node.",
 	"tidegate_deliveries_total": "Messages queued on sockets: one for each member.",
-	"tidegate_delivery_seconds": "Time from the stream's clock to the sockets' queues, once a message and worker.",
+	"tidegate_delivery_seconds": "Time from the stream's clock to the sockets' queues, once for what a worker sent to a group together: of its oldest message.",
 	"tidegate_closes_total":     "Connections that ended, by reason.",
 	"tidegate_panics_total":     "Panics that were contained, by where.",
 

@@ -19,6 +19,10 @@ const (
 // deflated is the variant's compressed sister.
 func (v variant) deflated() variant { return v + 1 }
 
+func (v variant) plain() bool { return v == jsonPlain || v == simplePlain }
+
+func (v variant) simple() bool { return v == simplePlain || v == simpleDeflated }
+
 // variant is how messages reach the session's client. Sessions of the echo dialect are
 // in no group.
 func (s *session) variant() variant {

@@ -10,48 +10,88 @@ import (
 	"github.com/tidegate/tidegate/reactor"
 )
 
-// delivery is one message on its way down. It does not change once it was handed over,
-// so every worker may run it at the same time.
+// delivery is messages of one group on their way down: what was read together, up to
+// runMessages and runBytes of it, so that a member is looked at once for all of them and
+// the bytes that all members get are joined once. It does not change after it was handed
+// over, so every worker may run it at the same time.
 type delivery struct {
-	relay    *relay
-	topic    *topic
-	workers  workerSet // that have members in the group
-	message  *broker.Message
-	previous broker.Position         // of the message before it in the stream
-	exclude  connectionID            // who does not get it
-	frames   [variants]reactor.Frame // one per form in which the group's members get it
+	relay     *relay
+	topic     *topic
+	workers   workerSet       // that have members in the group
+	previous  broker.Position // of the message before them in the stream
+	first     broker.Position
+	last      broker.Position
+	exclude   connectionID            // who does not get them
+	excluding bool                    // somebody does not
+	messages  int                     // how many they are
+	bytes     int                     // of payload
+	frames    [variants]reactor.Frame // one per form in which the group's members get them
 }
 
-// encode makes the frames.
-func (d *delivery) encode(wanted [variants]bool) {
-	m := d.message
-	d.exclude, _ = parseConnectionID(m.Exclude)
-	if wanted[jsonPlain] || wanted[jsonDeflated] {
-		d.frames[jsonPlain] = reactor.BuildFrame(false, 160+len(m.Data)+len(m.Data)/3, d.envelope)
-	}
-	if wanted[simplePlain] || wanted[simpleDeflated] {
-		d.frames[simplePlain] = reactor.NewFrame(m.Data, m.Type == broker.Binary)
-	}
-	for _, v := range [...]variant{jsonPlain, simplePlain} {
-		if wanted[v.deflated()] {
-			d.deflate(v)
+// The bounds of a delivery: a client takes it whole or not at all, and a larger write
+// gains nothing.
+const (
+	runMessages = 64
+	runBytes    = 16 << 10
+)
+
+// run is how many messages, of one group, go together: those that everybody gets, or
+// everybody but the same client.
+func run(messages []*broker.Message) (n int) {
+	for bytes := len(messages[0].Data); n < len(messages); n++ {
+		m := messages[n]
+		if n > 0 {
+			bytes += len(m.Data)
+		}
+		if n == runMessages || n > 0 && bytes > runBytes || m.Exclude != messages[0].Exclude {
+			break
 		}
 	}
+	return n
 }
 
-// deflate makes the compressed form of a message, once for all who get it. What would
-// gain nothing they get as it is.
-func (d *delivery) deflate(v variant) {
-	f := d.frames[v]
+// encode makes the frames of messages that go together.
+func (d *delivery) encode(b *reactor.Builder, messages []*broker.Message, wanted [variants]bool) {
+	d.messages = len(messages)
+	d.first, d.last = messages[0].Position, messages[d.messages-1].Position
+	for _, m := range messages {
+		d.bytes += len(m.Data)
+	}
+	if exclude := messages[0].Exclude; exclude != "" {
+		d.exclude, d.excluding = parseConnectionID(exclude)
+	}
+	for v, want := range wanted {
+		if !want {
+			continue
+		}
+		for _, m := range messages {
+			d.add(b, m, variant(v))
+		}
+		d.frames[v] = b.Frame()
+	}
+}
+
+// add appends one message in one form. What would not gain by being compressed stays as
+// it is.
+func (d *delivery) add(b *reactor.Builder, m *broker.Message, v variant) {
+	binary := v.simple() && m.Type == broker.Binary
+	appendTo := func(dst []byte) []byte { return append(dst, m.Data...) }
+	if !v.simple() {
+		appendTo = func(dst []byte) []byte { return envelope(dst, m) }
+	}
+	if v.plain() {
+		b.Add(binary, appendTo)
+		return
+	}
+	f := reactor.BuildFrame(binary, 160+len(m.Data)+len(m.Data)/3, appendTo)
 	if f.Len() >= d.relay.server.Deflate.MinBytes {
 		f = f.Deflated()
 	}
-	d.frames[v.deflated()] = f
+	b.Append(f)
 }
 
-// envelope appends the message as clients of the JSON protocol read it.
-func (d *delivery) envelope(dst []byte) []byte {
-	m := d.message
+// envelope appends a message as clients of the JSON protocol read it.
+func envelope(dst []byte, m *broker.Message) []byte {
 	w := wire.Message{
 		From:     "group",
 		Group:    m.Group.Name,
@@ -69,27 +109,31 @@ func (d *delivery) envelope(dst []byte) []byte {
 	return wire.AppendMessage(dst, w)
 }
 
-// run sends the message to the group's members on one worker; those that are late it
-// passes by. Called on that worker's loop; nothing in it allocates per member.
-func (d *delivery) run(worker int) (sent int) {
-	share := &d.topic.workers[worker]
-	at := d.message.Position
+// run sends the messages to the group's members on one worker, and returns to how many;
+// those that are late it passes by. Called on that worker's loop; nothing in it
+// allocates per member.
+func (d *delivery) run(w *reactor.Worker) (members int) {
+	share := &d.topic.workers[w.Index()]
 	for _, m := range share.group.Members() {
 		switch {
-		case !m.Member.from.Before(at), m.Member.late != live, d.excludes(m):
+		case !m.Member.from.Before(d.last), m.Member.late != live, d.excludes(m):
+		case !m.Member.from.Before(d.first):
+			// It has some of them, and no frame begins there: the stream has the others.
+			m.Member.session().fallBehind(m, m.Member.from)
+			d.relay.pursue(w, m)
 		case m.Member.conn.Offer(d.frames[m.Member.variant]):
-			sent++
+			members++
 		default:
 			m.Member.session().fallBehind(m, d.previous)
 		}
 	}
-	share.advance(at)
-	return sent
+	share.advance(d.last)
+	return members
 }
 
-// excludes reports whether a member is the one that does not get the message.
+// excludes reports whether a member is the one that does not get the messages.
 func (d *delivery) excludes(m *membership) bool {
-	return d.message.Exclude != "" && d.exclude == m.Member.session().id
+	return d.excluding && d.exclude == m.Member.session().id
 }
 
 // relayCounts are the counts of the way down, one of each per worker, so that no
@@ -115,11 +159,12 @@ func (c *relayCounts) init(set *metrics.Set, workers int, groups func() float64)
 // latencyBounds start at a millisecond: a position has no finer clock.
 var latencyBounds = []float64{.001, .002, .003, .005, .01, .02, .05, .1, .2, .5, 1, 2, 5, 10, 30}
 
-// took counts a message that was sent to members of one worker, and the time from the
-// stream's clock to the sockets' queues.
-func (c *relayCounts) took(worker, sent int, now time.Time, at broker.Position) {
-	if sent > 0 {
-		ms := now.UnixMilli() - int64(at.Ms)
+// took counts messages that were sent to members of one worker, and the time from the
+// stream's clock to the sockets' queues, that of the oldest.
+func (c *relayCounts) took(worker, members int, now time.Time, d *delivery) {
+	if members > 0 {
+		c.deliveries[worker].Add(members * d.messages)
+		ms := now.UnixMilli() - int64(d.first.Ms)
 		c.latency[worker].Update(float64(max(ms, 0)) / 1000)
 	}
 }

@@ -9,11 +9,12 @@ import (
 )
 
 // handover is a batch of messages on its way from the broker to the workers, one for
-// all of them. It is used again when the last worker has run it, so that a message
-// costs the frame in which it goes out, and nothing else.
+// all of them. It is used again when the last worker has run it, so that messages
+// cost the frame in which they go out, and nothing else.
 type handover struct {
 	relay      *relay
 	deliveries []delivery
+	frames     reactor.Builder
 	run        func(*reactor.Worker) // runOn, bound once
 	left       atomic.Int32          // workers that have not run it yet
 }
@@ -27,8 +28,8 @@ func (r *relay) newHandover() *handover {
 	return h
 }
 
-// deliver is the way DOWN: of each message one frame per dialect is encoded, whatever
-// the number of members, and each worker that has some gets the batch at once. Called
+// deliver is the way DOWN: each message is encoded once per dialect, whatever the number
+// of members, and each worker that has some gets the batch at once. Called
 // on the broker's read goroutine; it waits while every worker has as much before it as
 // it may, which is the back-pressure.
 func (r *relay) deliver(messages []*broker.Message) {
@@ -66,10 +67,12 @@ func (h *handover) add(messages []*broker.Message) {
 	if previous.IsZero() {
 		r.begin(t, messages[0].Position)
 	}
-	for _, m := range messages {
-		h.deliveries = append(h.deliveries, delivery{relay: r, topic: t, workers: workers, message: m, previous: previous})
-		h.deliveries[len(h.deliveries)-1].encode(wanted)
-		previous = m.Position
+	for len(messages) > 0 {
+		n := run(messages)
+		h.deliveries = append(h.deliveries, delivery{relay: r, topic: t, workers: workers, previous: previous})
+		d := &h.deliveries[len(h.deliveries)-1]
+		d.encode(&h.frames, messages[:n], wanted)
+		previous, messages = d.last, messages[n:]
 	}
 }
 
@@ -90,7 +93,7 @@ func (h *handover) admit() (workers workerSet) {
 func (h *handover) part(worker int) (messages, bytes int64) {
 	for at := range h.deliveries {
 		if d := &h.deliveries[at]; d.workers.has(worker) {
-			messages, bytes = messages+1, bytes+int64(len(d.message.Data))
+			messages, bytes = messages+int64(d.messages), bytes+int64(d.bytes)
 		}
 	}
 	return messages, bytes
@@ -98,17 +101,13 @@ func (h *handover) part(worker int) (messages, bytes int64) {
 
 // runOn sends the batch to its groups' members on one worker. Called on its loop.
 func (h *handover) runOn(w *reactor.Worker) {
-	i, now, sent := w.Index(), time.Now(), 0
-	l, counts := &h.relay.lanes[i], &h.relay.counts
-	defer h.ran(l)
+	i, now := w.Index(), time.Now()
+	defer h.ran(&h.relay.lanes[i])
 	for at := range h.deliveries {
 		if d := &h.deliveries[at]; d.workers.has(i) {
-			n := d.run(i)
-			counts.took(i, n, now, d.message.Position)
-			sent += n
+			h.relay.counts.took(i, d.run(w), now, d)
 		}
 	}
-	counts.deliveries[i].Add(sent)
 }
 
 // ran ends a worker's part, even if the loop ended in the middle of it.

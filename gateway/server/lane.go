@@ -76,7 +76,7 @@ func (l *lane) pass(h *handover, all bool) {
 	for at := range h.deliveries {
 		d := &h.deliveries[at]
 		if _, missed := l.missed[d.topic]; d.workers.has(i) && (all || missed) {
-			l.miss(d.topic)
+			l.miss(d.topic, d.messages)
 			d.workers.remove(i)
 		}
 	}
@@ -85,10 +85,10 @@ func (l *lane) pass(h *handover, all bool) {
 
 // miss notes that the worker does not get a message of a topic. Called with mu held,
 // and then expect.
-func (l *lane) miss(t *topic) {
+func (l *lane) miss(t *topic, messages int) {
 	l.missed[t] = struct{}{}
 	l.behind.Store(true)
-	l.passed.Inc()
+	l.passed.Add(messages)
 }
 
 // expect sees to it that what was missed is collected: by the end of what is on the
@@ -127,7 +127,7 @@ func (l *lane) missAll(h *handover) {
 	defer l.mu.Unlock()
 	for at := range h.deliveries {
 		if d := &h.deliveries[at]; d.workers.has(l.worker.Index()) {
-			l.miss(d.topic)
+			l.miss(d.topic, d.messages)
 		}
 	}
 }

@@ -111,11 +111,17 @@ func hear(member *bufio.ReadWriter, first, last int) error {
 	return nil
 }
 
-// hold stops a worker's loop until release is called.
-func (n *node) hold(worker int) (release func()) {
+// hold stops a worker's loop until release is called, and has it do something then.
+func (n *node) hold(worker int, then ...func()) (release func()) {
 	n.t.Helper()
 	held, end := make(chan struct{}), make(chan struct{})
-	if err := n.Workers[worker].Post(func(*reactor.Worker) { close(held); <-end }); err != nil {
+	if err := n.Workers[worker].Post(func(*reactor.Worker) {
+		close(held)
+		<-end
+		for _, f := range then {
+			f()
+		}
+	}); err != nil {
 		n.t.Fatal(err)
 	}
 	<-held
@@ -213,7 +219,7 @@ func TestStuckWorker(t *testing.T) {
 func (n *node) batch() (*handover, *topic) {
 	t := n.relay.lookup(broker.Group{Hub: "chat", Name: "g"})
 	h := n.relay.newHandover()
-	h.deliveries = append(h.deliveries, delivery{relay: n.relay, topic: t, message: &broker.Message{}})
+	h.deliveries = append(h.deliveries, delivery{relay: n.relay, topic: t, messages: 1})
 	h.deliveries[0].workers.add(0)
 	return h, t
 }
@@ -226,7 +232,7 @@ func TestMissedStaysMissed(t *testing.T) {
 	l := &n.relay.lanes[0]
 	h, g := n.batch()
 	l.mu.Lock()
-	l.miss(g)
+	l.miss(g, 1)
 	l.mu.Unlock()
 	if l.admit(h) || !h.deliveries[0].workers.empty() {
 		t.Error("a later message overtook the one that was missed")

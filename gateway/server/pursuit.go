@@ -19,8 +19,7 @@ import (
 //
 // A member is live again when it has everything up to the last message that this
 // worker sent to the topic's other members: all that comes later it gets as they do.
-// A page may reach further than that; then the member's position keeps it from
-// getting a message twice.
+// A page may reach further than that; of what is beyond it gets nothing.
 type pursuit struct {
 	relay   *relay
 	topic   *topic
@@ -100,9 +99,10 @@ func (p *pursuit) fetch(after broker.Position, wanted [variants]bool) (page []de
 		return nil, broker.ErrTrimmed
 	}
 	page = make([]delivery, len(messages))
-	for i, m := range messages {
-		page[i] = delivery{relay: p.relay, topic: p.topic, message: m}
-		page[i].encode(wanted)
+	var frames reactor.Builder
+	for i := range messages {
+		page[i] = delivery{relay: p.relay, topic: p.topic}
+		page[i].encode(&frames, messages[i:i+1], wanted)
 	}
 	return page, err
 }
@@ -172,11 +172,19 @@ func (p *pursuit) end() {
 }
 
 // give offers one member what it has not got of the page, as long as its connection
-// takes it.
+// takes it, and up to what the worker has sent to the others: what comes after that it
+// gets with them.
 func (p *pursuit) give(m *membership) (sent, bytes int) {
+	ran := p.topic.workers[p.worker.Index()].ran
 	for i := range p.page {
 		d := &p.page[i]
-		at := d.message.Position
+		at := d.last
+		if ran.Before(at) {
+			if m.Member.from.Before(ran) {
+				m.Member.from = ran
+			}
+			return sent, bytes
+		}
 		if !m.Member.from.Before(at) {
 			continue
 		}
