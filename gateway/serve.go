@@ -61,6 +61,7 @@ func serve(ctx context.Context, loaded *config.Loaded, stderr io.Writer) error {
 // start makes the parts: reactor, server with its broker, HTTP handlers.
 func (n *node) start() (err error) {
 	spareProcessors(n.config.Workers)
+	paceCollector()
 	if n.config.Pool.Size == 0 {
 		n.config.Pool.Size = min(32, cpus+4)
 	}
