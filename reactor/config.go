@@ -20,7 +20,7 @@ type Config struct {
 	MessageBytes int // of one message, all fragments together; default 1 MiB. Over it: 1009
 	Fragments    int // frames of one message; default 131,072. Over it: 1008
 	SendBuffer   int // bytes that may wait for one slow reader; default 256 KiB. Over it Offer refuses
-	SocketBuffer int // bytes of each of the kernel's buffers, before it doubles them; default and at most for receiving 64 KiB
+	SocketBuffer int // bytes of each of the kernel's buffers, before it doubles them; default 64 KiB, at most for receiving 480 KiB
 
 	Heartbeat        time.Duration // a connection silent for this long is pinged; default 20s
 	HeartbeatTimeout time.Duration // and after this long closed; default 60s

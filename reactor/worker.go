@@ -104,14 +104,15 @@ func newWorker(r *Reactor, index int) (*Worker, error) {
 	return w, nil
 }
 
-// readBuffer and reads are what nbio reads of one socket in one turn. When the
-// other end has shut down, nbio closes after these reads, whatever is left. So
-// they hold all that the kernel can: twice maxReceive, which it doubles, and one
-// segment of 64 KiB that it takes beyond.
+// readBuffer, of which a worker has one, and reads are what nbio reads of one socket
+// in one turn. When the other end has shut down, nbio closes after these reads,
+// whatever is left. So they hold all that the kernel can: twice maxReceive, which it
+// doubles, and one segment of 64 KiB that it takes beyond. A read takes a publisher's
+// whole burst: what is read in pieces goes out in as many writes to each member.
 const (
-	readBuffer = 64 << 10
+	readBuffer = 256 << 10
 	reads      = 4
-	maxReceive = 64 << 10
+	maxReceive = 480 << 10
 )
 
 // start gives the worker an engine, and with it a loop.
