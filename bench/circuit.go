@@ -153,13 +153,13 @@ func (c *Circuit) publish(due time.Duration) bool {
 
 // send writes the batches: one write a publisher, however many messages are due.
 func (c *Circuit) send() error {
-	for _, p := range c.publishers {
+	for i, p := range c.publishers {
 		if len(p.batch) == 0 {
 			continue
 		}
 		taken, err := p.write(p.batch)
 		if err != nil {
-			return fmt.Errorf("publishing: %w", err)
+			return c.lastWords(len(c.members)+i, fmt.Errorf("publishing: %w", err))
 		}
 		if taken {
 			p.batch = p.batch[:0]

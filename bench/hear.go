@@ -14,7 +14,7 @@ func (c *Circuit) serve(r readiness) error {
 	s := c.socket(r.index)
 	if len(s.out) > 0 {
 		if err := s.flush(); err != nil {
-			return fmt.Errorf("writing: %w", err)
+			return c.lastWords(r.index, fmt.Errorf("writing: %w", err))
 		}
 	}
 	for {
@@ -37,6 +37,16 @@ func (c *Circuit) serve(r readiness) error {
 			return nil
 		}
 	}
+}
+
+// lastWords is why a connection could not be written to: what the server has said on it
+// before it went, if it has, or the error of the write.
+func (c *Circuit) lastWords(id int, err error) error {
+	c.socket(id).out = nil
+	if said := c.serve(readiness{index: id, ending: true}); said != nil {
+		return said
+	}
+	return err
 }
 
 // frames does each whole frame in b and returns what is left.
