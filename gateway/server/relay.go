@@ -1,7 +1,6 @@
 package server
 
 import (
-	"bytes"
 	"sync"
 
 	"github.com/tidegate/tidegate/broker"
@@ -64,13 +63,11 @@ func (r *relay) publish(s *session, q *wire.Request) {
 	if !s.fresh(q) {
 		return
 	}
-	m := &broker.Message{
-		Group: broker.Group{Hub: s.hub, Name: q.Group},
-		Data:  bytes.Clone(q.Data),
-		Type:  broker.DataType(q.Type),
-		User:  s.identity.User,
-		Meta:  string(q.Metadata),
-	}
+	m := newMessage(q.Data)
+	m.Group = broker.Group{Hub: s.hub, Name: q.Group}
+	m.Type = broker.DataType(q.Type)
+	m.User = s.identity.User
+	m.Meta = string(q.Metadata)
 	if q.NoEcho {
 		m.Exclude = s.id.String()
 	}

@@ -14,7 +14,7 @@ type Message struct {
 	Type     DataType // empty means JSON
 	Data     []byte   // JSON text, UTF-8 text or bytes; JSON must be valid: it is passed on as it is
 	FromUser string
-	Position []byte
+	Position []byte // digits and a hyphen: passed on as it is
 	Metadata string // a JSON object; must be valid: it is passed on as it is
 }
 
@@ -28,7 +28,11 @@ func AppendMessage(dst []byte, m Message) []byte {
 	dst = appendMember(dst, `,"group":`, m.Group)
 	dst = appendData(dst, m.Type, m.Data)
 	dst = appendMember(dst, `,"fromUserId":`, m.FromUser)
-	dst = appendMember(dst, `,"position":`, m.Position)
+	if len(m.Position) > 0 {
+		dst = append(dst, `,"position":"`...)
+		dst = append(dst, m.Position...)
+		dst = append(dst, '"')
+	}
 	if m.Metadata != "" {
 		dst = append(dst, `,"metadata":`...)
 		dst = append(dst, m.Metadata...)
@@ -96,8 +100,8 @@ func appendData(dst []byte, t DataType, data []byte) []byte {
 
 // appendMember appends a member unless it is empty; name comes with its comma,
 // quotes and colon.
-func appendMember[S ~string | ~[]byte](dst []byte, name string, value S) []byte {
-	if len(value) == 0 {
+func appendMember(dst []byte, name, value string) []byte {
+	if value == "" {
 		return dst
 	}
 	return appendString(append(dst, name...), value)

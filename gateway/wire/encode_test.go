@@ -66,12 +66,12 @@ func TestEscapes(t *testing.T) {
 // into it, whatever the strings.
 func TestEncodeAgainstStandard(t *testing.T) {
 	for _, s := range []string{"plain", `"`, `\`, "\x00\x01\x1f", "é\u2028😀", strings.Repeat("x\n", 500), `{"a":1}`} {
-		frame := AppendMessage(nil, Message{From: "group", Group: s, Type: Text, Data: []byte(s), FromUser: s, Position: []byte(s)})
-		var got struct{ Type, From, Group, DataType, Data, FromUserID, Position string }
+		frame := AppendMessage(nil, Message{From: "group", Group: s, Type: Text, Data: []byte(s), FromUser: s})
+		var got struct{ Type, From, Group, DataType, Data, FromUserID string }
 		if err := json.Unmarshal(frame, &got); err != nil {
 			t.Fatalf("%q: %v in %s", s, err, frame)
 		}
-		if got.Group != s || got.Data != s || got.FromUserID != s || got.Position != s {
+		if got.Group != s || got.Data != s || got.FromUserID != s {
 			t.Errorf("%q: got %+v", s, got)
 		}
 		var binary struct{ Data []byte }

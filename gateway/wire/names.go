@@ -58,6 +58,9 @@ func dataTypeOf(value []byte) DataType {
 // equalFold compares without regard to the case of ASCII letters. bytes.EqualFold
 // would also take the long s of old print for an s.
 func equalFold(a []byte, b string) bool {
+	if string(a) == b {
+		return true // as nearly everybody writes it
+	}
 	if len(a) != len(b) {
 		return false
 	}
