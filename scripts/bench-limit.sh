@@ -12,6 +12,11 @@
 # GiB, and what one shape leaves behind would slow down the next. And a publish may wait
 # long for the broker: a closed loop keeps it full, and 2000 messages of 16 KiB may be
 # more than a busy machine puts into Redis in the second that is the default.
+# More than 32 messages under way in one group need longer streams, or publishes are
+# refused and the run ends with a message that did not come:
+#
+#   GATEWAY_ARGS="--set capacity=2048" make bench-limit ARGS="--parts throughput --outstanding 32000"
+#
 # GATEWAY_ARGS are further flags of both. The result is also in bench-results/, as JSON.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
