@@ -30,9 +30,13 @@ func (r ackRun) before(id uint64) bool { return id > 0 && r.last == id-1 }
 
 // ackRest is the other runs, the oldest first, and the other ids that were asked.
 type ackRest struct {
-	runs  []ackRun
-	asked []uint64
+	runs    []ackRun
+	asked   []uint64
+	highest uint64 // nothing above it is in either, so that a new id is not looked for
 }
+
+// may reports whether an id could be among the rest.
+func (r *ackRest) may(id uint64) bool { return r != nil && id <= r.highest }
 
 // ackState is what is known about an ackId.
 type ackState uint8
@@ -49,20 +53,20 @@ func (a *ackMemory) begin(id uint64) ackState {
 	if a.done(id) {
 		return ackDone
 	}
-	if a.asks && a.asked == id || a.more != nil && slices.Contains(a.more.asked, id) {
+	if a.asks && a.asked == id || a.more.may(id) && slices.Contains(a.more.asked, id) {
 		return ackPending
 	}
 	if !a.asks {
 		a.asked, a.asks = id, true
 	} else {
 		r := a.rest()
-		r.asked = append(r.asked, id)
+		r.asked, r.highest = append(r.asked, id), max(r.highest, id)
 	}
 	return ackNew
 }
 
 func (a *ackMemory) done(id uint64) bool {
-	return a.runs && a.run.has(id) || a.more != nil && slices.ContainsFunc(a.more.runs, func(r ackRun) bool { return r.has(id) })
+	return a.runs && a.run.has(id) || a.more.may(id) && slices.ContainsFunc(a.more.runs, func(r ackRun) bool { return r.has(id) })
 }
 
 func (a *ackMemory) rest() *ackRest {
@@ -104,7 +108,7 @@ func (a *ackMemory) add(id uint64) {
 		if len(r.runs) == ackMemorySize {
 			r.runs = slices.Delete(r.runs, 0, 1)
 		}
-		r.runs = append(r.runs, a.run)
+		r.runs, r.highest = append(r.runs, a.run), max(r.highest, a.run.last)
 		a.run = ackRun{id, id}
 	}
 	a.join()

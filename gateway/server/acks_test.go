@@ -1,6 +1,9 @@
 package server
 
-import "testing"
+import (
+	"math/rand/v2"
+	"testing"
+)
 
 func TestAckMemory(t *testing.T) {
 	var a ackMemory
@@ -61,6 +64,32 @@ func TestAckMemoryRuns(t *testing.T) {
 		a.end(next, true)
 	}); n != 0 {
 		t.Errorf("a request costs %v allocations", n)
+	}
+}
+
+// TestAckMemoryAgainstSet asks and answers at random beside a plain set, new ids and old
+// ones, in any order, done and failed.
+func TestAckMemoryAgainstSet(t *testing.T) {
+	for range 200 {
+		var a ackMemory
+		known := map[uint64]ackState{}
+		for range 400 {
+			id := rand.Uint64N(60)
+			if got := a.begin(id); got != known[id] {
+				t.Fatalf("%d is %d, want %d", id, got, known[id])
+			} else if got == ackNew {
+				known[id] = ackPending
+			}
+			id = rand.Uint64N(60)
+			if known[id] != ackPending {
+				continue
+			}
+			success := rand.IntN(3) > 0
+			a.end(id, success)
+			if known[id] = ackNew; success {
+				known[id] = ackDone
+			}
+		}
 	}
 }
 
