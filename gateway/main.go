@@ -12,7 +12,7 @@
 //	6 broker/redisstream/read.go       readLoop   in stream order, from the last id seen
 //	7 gateway/server/handover.go       deliver    one frame, to each worker that has members
 //	8 gateway/hub/group.go             Members    who is in the group on this worker
-//	9 reactor/conn.go                  Send       the shared frame, queued on one socket
+//	9 reactor/conn.go                  Offer      the shared frame, queued on one socket
 //
 // The memory broker has the same two loops, in broker/memory/write.go and read.go.
 package main

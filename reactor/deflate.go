@@ -30,8 +30,8 @@ const worthDeflating = 64
 // for connections that Deflates: made once a message, it is sent to all of them.
 // It uses no context of earlier messages and a window of 32 KiB. A frame that does
 // not become smaller is returned as it is, which those connections take as well;
-// so are control frames, and several frames in one. May be called on any goroutine; costs CPU in proportion
-// to the payload, some 10 ns a byte.
+// so are control frames, and several frames in one. May be called on any goroutine;
+// costs CPU in proportion to the payload, some 10 ns a byte.
 func (f Frame) Deflated() Frame {
 	h, size, _ := decodeHeader(f.encoded)
 	if f.more > 0 || size == 0 || !h.OpCode.IsData() || h.Rsv != 0 || h.Length < worthDeflating {

@@ -33,7 +33,7 @@ var help = map[string]string{
 	"tidegate_handshake_waits_total":      "Connections that had to wait for their handshake.",
 	"tidegate_handshake_slow_total":       "Connections that were let go on without a place, because their client was slow.",
 	"tidegate_writes_total":               "Writes to sockets: sent frames over writes is how well frames are batched.",
-	"tidegate_offers_refused_total":       "Group messages that a connection had no room for, because its client reads too slowly.",
+	"tidegate_offers_refused_total":       "Times that a connection had no room for messages of a group, because its client reads too slowly.",
 	"tidegate_pool_busy":                  "Goroutines of the worker's pool that work.",
 	"tidegate_pool_queue_depth":           "Tasks that wait for the worker's pool.",
 	"tidegate_pool_refused_total":         "Tasks refused because the pool's queue was full.",

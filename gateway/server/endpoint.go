@@ -36,16 +36,16 @@ func (s *Server) serveHub(w http.ResponseWriter, r *http.Request) {
 	if !s.checkUpgrade(w, r) {
 		return
 	}
-	hub := s.hubs[strings.ToLower(name)]
-	if hub == nil {
+	e := s.hubs[strings.ToLower(name)]
+	if e == nil {
 		s.reject(w, http.StatusNotFound, faultUnknownHub, "unknown hub: the hubs of this gateway are those of its setting hubs")
 		return
 	}
-	identity, ok := s.identify(w, r, hub.hub)
+	identity, ok := s.identify(w, r, e.hub)
 	if !ok {
 		return
 	}
-	c := &session{endpoint: hub, identity: identity, dialect: simpleDialect}
+	c := &session{endpoint: e, identity: identity, dialect: simpleDialect}
 	offered := offeredProtocols(r)
 	// A client that offers both has the plain one: recovery, which is all that the
 	// reliable one adds, is not offered yet.
@@ -69,16 +69,16 @@ func (s *Server) serveHub(w http.ResponseWriter, r *http.Request) {
 }
 
 // serveRoute is the endpoint of simple clients whose group is in their path.
-func (s *Server) serveRoute(hub *endpoint) http.HandlerFunc {
+func (s *Server) serveRoute(e *endpoint) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if !s.checkUpgrade(w, r) {
 			return
 		}
-		identity, ok := s.identify(w, r, hub.hub)
+		identity, ok := s.identify(w, r, e.hub)
 		if !ok {
 			return
 		}
-		c := &session{endpoint: hub, identity: identity, dialect: simpleDialect, simple: &simpleClient{group: strings.Clone(r.PathValue("group"))}}
+		c := &session{endpoint: e, identity: identity, dialect: simpleDialect, simple: &simpleClient{group: strings.Clone(r.PathValue("group"))}}
 		if s.checkSimple(w, c) {
 			s.upgrade(w, r, c, "")
 		}
