@@ -46,6 +46,7 @@ type Message struct {
 	Exclude  string   // the connection that does not get it (noEcho); may be empty
 	ID       string   // the publisher's own id of the message, for idempotence; may be empty
 	Meta     string   // metadata as a JSON object of strings; may be empty
+	Lost     bool     // no message but a mark: what stood before it in the stream was lost
 }
 
 // Publication is a message on its way into its stream, and the receipt that comes
@@ -125,6 +126,17 @@ type Broker interface {
 	// reactor.
 	Read(ctx context.Context, g Group, after Position, limit int) ([]*Message, error)
 
+	// Resume reports whether everything that was said in g after position since is
+	// still in the stream, without a mark of a loss between: then a member that has
+	// what is up to since misses nothing if it goes on with Read from there. The zero
+	// position stands for the beginning of all that was ever said. It waits, as Read.
+	Resume(ctx context.Context, g Group, since Position) (whole bool, err error)
+
+	// Last returns the newest messages of g, at most n, oldest first. It waits, as Read.
+	Last(ctx context.Context, g Group, n int) ([]*Message, error)
+
+	Store
+
 	// Ready is nil when messages can pass, or says what is wrong. It never waits:
 	// it reports what the broker's own probe found last.
 	Ready() error
@@ -132,6 +144,26 @@ type Broker interface {
 	// Close ends the broker: publishes that are queued are still sent if that is
 	// possible at once, every outcome is told, and no goroutine stays.
 	Close() error
+}
+
+// Store keeps small values beside the streams, for all nodes; each goes away after its
+// time unless it is put again. What Put has answered for, Get of any node finds. The
+// methods wait for the answer and so belong in the pool, never in a reactor; errors are
+// ErrUnavailable and ErrClosed.
+type Store interface {
+	// Put sets all of them, in one round.
+	Put(ctx context.Context, values []Value) error
+	// Get returns what was put under a key, or nil if there is nothing.
+	Get(ctx context.Context, key string) ([]byte, error)
+	// Take is Get that also deletes; of several that take at once, one gets it.
+	Take(ctx context.Context, key string) ([]byte, error)
+}
+
+// Value is one entry of a Store.
+type Value struct {
+	Key   string // words joined by slashes, such as session/id
+	Data  []byte
+	Lives time.Duration // from now; at least a millisecond
 }
 
 // Limits are the bounds that every broker keeps.

@@ -34,6 +34,7 @@ type Broker struct {
 	counts counts
 
 	shards [64]shard
+	values values
 	dirty  doorbell
 
 	queuedMessages, queuedBytes atomic.Int64 // in the streams and not read yet
@@ -63,6 +64,7 @@ type counts struct {
 func New(config Config) (*Broker, error) {
 	b := &Broker{config: config, began: time.Now(), seed: maphash.MakeSeed(), stop: make(chan struct{})}
 	b.dirty.init()
+	b.values.byKey = make(map[string]value)
 	for i := range b.shards {
 		b.shards[i].streams = make(map[string]map[string]*stream)
 	}
@@ -150,6 +152,32 @@ func (b *Broker) Read(_ context.Context, g broker.Group, after broker.Position, 
 		return nil, broker.ErrTrimmed
 	}
 	return s.after(after, limit, b.now(), b.config.Limits.GroupExpiry)
+}
+
+// Resume looks for the position in the stream that there is.
+func (b *Broker) Resume(_ context.Context, g broker.Group, since broker.Position) (bool, error) {
+	sh := b.shard(g)
+	sh.mu.RLock()
+	defer sh.mu.RUnlock()
+	if sh.closed {
+		return false, broker.ErrClosed
+	}
+	s := sh.of(g)
+	return s != nil && s.holds(since, b.now(), b.config.Limits.GroupExpiry), nil
+}
+
+// Last returns the newest messages of a group.
+func (b *Broker) Last(_ context.Context, g broker.Group, n int) ([]*broker.Message, error) {
+	sh := b.shard(g)
+	sh.mu.RLock()
+	defer sh.mu.RUnlock()
+	if sh.closed {
+		return nil, broker.ErrClosed
+	}
+	if s := sh.of(g); s != nil {
+		return s.newest(n, b.now(), b.config.Limits.GroupExpiry), nil
+	}
+	return nil, nil
 }
 
 // Close refuses what comes from now on, hands over what is there, and returns when

@@ -154,6 +154,7 @@ func (b *Broker) sweep() {
 			for i := range b.shards {
 				b.shards[i].expire(now, expiry)
 			}
+			b.values.expire(time.Now())
 		}
 	}
 }

@@ -181,3 +181,39 @@ func (s *stream) after(p broker.Position, limit int, now broker.Position, expiry
 	from := sort.Search(len(all), func(i int) bool { return p.Before(all[i].Position) })
 	return slices.Clone(all[from:min(len(all), from+max(limit, 0))]), nil
 }
+
+// holds reports whether all that came after a position is there. A position that the
+// stream never gave is another stream's.
+func (s *stream) holds(p, now broker.Position, expiry time.Duration) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.expire(now, expiry)
+	if p == s.last {
+		return true
+	}
+	if s.log == nil || p.Before(s.trimmed) || s.last.Before(p) {
+		return false
+	}
+	_, found := slices.BinarySearchFunc(s.log.entries, p, func(m *broker.Message, p broker.Position) int {
+		switch {
+		case m.Position.Before(p):
+			return -1
+		case p.Before(m.Position):
+			return 1
+		}
+		return 0
+	})
+	return found || p == s.trimmed || p.Seq == 0 && before(p) == s.trimmed // where the stream began
+}
+
+// newest returns the last n messages.
+func (s *stream) newest(n int, now broker.Position, expiry time.Duration) []*broker.Message {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.expire(now, expiry)
+	if s.log == nil {
+		return nil
+	}
+	all := s.log.entries
+	return slices.Clone(all[len(all)-min(len(all), max(n, 0)):])
+}

@@ -167,6 +167,11 @@ func (b *Broker) Read(ctx context.Context, g broker.Group, after broker.Position
 		}
 		entries = entries[1:]
 	}
+	return b.messages(g, entries), nil
+}
+
+// messages are those of entries that are fit to be sent.
+func (b *Broker) messages(g broker.Group, entries []redis.XMessage) []*broker.Message {
 	all := make([]*broker.Message, 0, len(entries))
 	for _, e := range entries {
 		at, err := broker.ParsePosition(e.ID)
@@ -177,7 +182,7 @@ func (b *Broker) Read(ctx context.Context, g broker.Group, after broker.Position
 			all = append(all, m)
 		}
 	}
-	return all, nil
+	return all
 }
 
 // Close sends what is queued if that is possible at once, and ends everything.

@@ -1,0 +1,53 @@
+package redisstream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/tidegate/tidegate/broker"
+)
+
+// own is the key of a value of the gateway's: outside the tracked prefix, so that no
+// doorbell rings for it.
+func (b *Broker) own(key string) string { return b.config.Prefix + "/" + key }
+
+// Put sets values in one pipeline.
+func (b *Broker) Put(ctx context.Context, values []broker.Value) error {
+	if b.closed.Load() {
+		return broker.ErrClosed
+	}
+	pipe := b.client.Pipeline()
+	for _, v := range values {
+		pipe.Set(ctx, b.own(v.Key), v.Data, v.Lives)
+	}
+	if _, err := pipe.Exec(ctx); err != nil {
+		return fmt.Errorf("redisstream: put: %w: %w", broker.ErrUnavailable, err)
+	}
+	return nil
+}
+
+// Get asks for one value.
+func (b *Broker) Get(ctx context.Context, key string) ([]byte, error) {
+	return b.value(b.client.Get(ctx, b.own(key)))
+}
+
+// Take asks for one value, and has it deleted in the same moment.
+func (b *Broker) Take(ctx context.Context, key string) ([]byte, error) {
+	return b.value(b.client.GetDel(ctx, b.own(key)))
+}
+
+// value is a command's answer: nil if there is nothing under the key.
+func (b *Broker) value(c *redis.StringCmd) ([]byte, error) {
+	data, err := c.Bytes()
+	switch {
+	case err == nil:
+		return data, nil
+	case errors.Is(err, redis.Nil):
+		return nil, nil
+	case b.closed.Load():
+		return nil, broker.ErrClosed
+	}
+	return nil, fmt.Errorf("redisstream: %s: %w: %w", c.Name(), broker.ErrUnavailable, err)
+}
