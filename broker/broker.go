@@ -136,6 +136,7 @@ type Broker interface {
 	Last(ctx context.Context, g Group, n int) ([]*Message, error)
 
 	Store
+	Presence
 
 	// Ready is nil when messages can pass, or says what is wrong. It never waits:
 	// it reports what the broker's own probe found last.

@@ -53,6 +53,9 @@ func Run(t *testing.T, s Suite) {
 		"Close":            closing,
 		"TwoNodes":         twoNodes,
 		"NodesShareStream": lateNode,
+		"Lease":            lease,
+		"Present":          present,
+		"PresentMany":      presentMany,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, s) })
 	}

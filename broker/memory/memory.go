@@ -35,6 +35,7 @@ type Broker struct {
 
 	shards [64]shard
 	values values
+	nodes  nodes
 	dirty  doorbell
 
 	queuedMessages, queuedBytes atomic.Int64 // in the streams and not read yet
@@ -65,6 +66,7 @@ func New(config Config) (*Broker, error) {
 	b := &Broker{config: config, began: time.Now(), seed: maphash.MakeSeed(), stop: make(chan struct{})}
 	b.dirty.init()
 	b.values.byKey = make(map[string]value)
+	b.nodes.init()
 	for i := range b.shards {
 		b.shards[i].streams = make(map[string]map[string]*stream)
 	}

@@ -155,6 +155,7 @@ func (b *Broker) sweep() {
 				b.shards[i].expire(now, expiry)
 			}
 			b.values.expire(time.Now())
+			b.nodes.expire(time.Now())
 		}
 	}
 }

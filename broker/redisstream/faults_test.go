@@ -376,17 +376,3 @@ func TestWrongType(t *testing.T) {
 	}
 	eventually(t, "the message came", func() bool { return len(r.texts()) == 1 })
 }
-
-// TestACL: the rights that docs/operations.md asks for are enough.
-func TestACL(t *testing.T) {
-	redis := brokertest.StartRedis(t)
-	redis.CLI("ACL", "SETUSER", "tidegate", "on", ">secret", "~tg:*", "&tg/*",
-		"+@stream", "+@connection", "+set", "+expire", "+subscribe", "+unsubscribe")
-	r := newReader()
-	b := subscribed(t, "redis://tidegate:secret@"+redis.Addr()+"/0", limits(), r)
-	eventually(t, "ready", func() bool { return b.Ready() == nil })
-	if err := publish(t, b, "hello"); err != nil {
-		t.Fatal(err)
-	}
-	eventually(t, "the message came", func() bool { return len(r.texts()) == 1 })
-}
