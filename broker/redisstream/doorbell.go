@@ -14,19 +14,20 @@ import (
 // changed, whoever changed them (CLIENT TRACKING … BCAST). It was registered and
 // is delivered on the same connection, so it cannot half-die.
 type doorbell struct {
-	broker *Broker
+	master *master
 	client *redis.Client // of its own, so that no other connection is tracked
 
 	mu  sync.Mutex // guards what follows
 	sub *redis.PubSub
 
-	heard     chan struct{} // the probe's key has changed
-	connected atomic.Bool   // Redis has confirmed the subscription
+	heard     chan struct{}         // the probe's key has changed
+	connected atomic.Bool           // Redis has confirmed the subscription
+	trouble   atomic.Pointer[error] // why it was not connected, the last time
 }
 
-func newDoorbell(b *Broker, o *redis.Options) (*doorbell, error) {
-	d := &doorbell{broker: b, heard: make(chan struct{}, 1)}
-	prefix := b.config.Prefix + ":"
+func newDoorbell(m *master, o *redis.Options) (*doorbell, error) {
+	d := &doorbell{master: m, heard: make(chan struct{}, 1)}
+	prefix := m.broker.config.Prefix + ":"
 	o.OnConnect = func(ctx context.Context, c *redis.Conn) error {
 		if err := c.Do(ctx, "CLIENT", "TRACKING", "ON", "BCAST", "PREFIX", prefix).Err(); err != nil {
 			return fmt.Errorf("redisstream: Redis refuses client tracking, which the gateway needs (Redis 6 or later, and no proxy that hides it): %w", err)
@@ -44,7 +45,7 @@ func newDoorbell(b *Broker, o *redis.Options) (*doorbell, error) {
 // each invalidation: ["invalidate", [key, …]], or nil for all keys (FLUSHALL). It
 // only marks: a listener that is slow is cut off by Redis.
 func (d *doorbell) HandlePushNotification(_ context.Context, _ push.NotificationHandlerContext, message []any) error {
-	b := d.broker
+	b := d.master.broker
 	b.counts.rings.Inc()
 	if len(message) < 2 {
 		return nil
@@ -52,11 +53,11 @@ func (d *doorbell) HandlePushNotification(_ context.Context, _ push.Notification
 	keys, ok := message[1].([]any)
 	if !ok {
 		b.counts.resyncFlush.Inc()
-		b.follows.resync()
+		b.follows.resync(d.master)
 		return nil
 	}
 	for _, k := range keys {
-		if k == b.probeKey() {
+		if k == d.master.probeKey() {
 			select {
 			case d.heard <- struct{}{}:
 			default:
@@ -71,29 +72,30 @@ func (d *doorbell) HandlePushNotification(_ context.Context, _ push.Notification
 // nobody publishes to: it is there to have a connection that is read from. Each
 // new connection means a resync, since what rang meanwhile was not heard.
 func (d *doorbell) listen() {
-	b := d.broker
-	pause := b.newPause()
-	for b.ctx.Err() == nil {
-		sub := d.client.Subscribe(b.ctx, "tg/doorbell:"+b.node)
+	m, b := d.master, d.master.broker
+	pause := m.pulse.newPause()
+	for m.ctx.Err() == nil {
+		sub := d.client.Subscribe(m.ctx, b.own("doorbell:"+b.node))
 		d.mu.Lock()
 		d.sub = sub
 		d.mu.Unlock()
-		for b.ctx.Err() == nil {
-			message, err := sub.ReceiveTimeout(b.ctx, 0)
+		for m.ctx.Err() == nil {
+			message, err := sub.ReceiveTimeout(m.ctx, 0)
 			if err != nil {
+				d.trouble.Store(&err)
 				break
 			}
 			if _, ok := message.(*redis.Subscription); ok {
 				pause.reset()
-				b.pulse.report(true)
+				m.pulse.report(true)
 				d.connected.Store(true)
 				b.counts.resyncDoorbell.Inc()
-				b.follows.resync()
+				b.follows.resync(m)
 			}
 		}
 		_ = sub.Close()
 		d.connected.Store(false)
-		pause.wait(b.ctx)
+		pause.wait(m.ctx)
 	}
 }
 

@@ -323,7 +323,7 @@ func heardOf(t *testing.T, redis *brokertest.Redis, b *Broker) {
 	t.Helper()
 	// A ring clears the mark that a sweep leaves; this one lies in the future, where
 	// nobody else clears it.
-	marker := &follow{key: "tg:.marker", gone: true, found: time.Now().Add(time.Hour)}
+	marker := &follow{key: "tg:.marker", master: b.layout.Load().masters[0], gone: true, found: time.Now().Add(time.Hour)}
 	b.follows.mu.Lock()
 	b.follows.byKey[marker.key] = marker
 	b.follows.mu.Unlock()

@@ -12,34 +12,29 @@ type follow struct {
 	// Static.
 	group broker.Group
 	key   string
+	slot  uint16
 	since time.Time // when Subscribe was called
 
-	// Owned by readLoop.
+	// Owned by the read loop that has it.
 	open bool
 	last broker.Position // of the last entry that was read
 
 	// Guarded by follows.mu.
-	dirty  bool      // among follows.dirty
-	verify bool      // the entry last must be found before anything after it is believed
-	gone   bool      // Unsubscribe was called
-	swept  bool      // marked by the sweep, and not by a ring
-	found  time.Time // when a sweep found what no ring had told of; zero: never, or it rang since
+	master  *master   // whose read loop reads it
+	dirty   bool      // to be read: among master.dirty, unless it is being read
+	reading bool      // a read loop has it
+	verify  bool      // the entry last must be found before anything after it is believed
+	gone    bool      // Unsubscribe was called
+	swept   bool      // marked by the sweep, and not by a ring
+	found   time.Time // when a sweep found what no ring had told of; zero: never, or it rang since
 }
 
-// follows is the groups that this node reads, by their key, and which of them are
-// to be read. Rings come for every key of every node, so that the look-up of one
-// that is not ours must be cheap.
+// follows is the groups that this node reads, by their key. Rings come for every key
+// of every node, so that the look-up of one that is not ours must be cheap.
 type follows struct {
-	wake chan struct{}
-
-	mu    sync.Mutex // guards what follows, and parts of each follow; held for moments
-	byKey map[string]*follow
-	dirty []*follow
-}
-
-func (f *follows) init() {
-	f.wake = make(chan struct{}, 1)
-	f.byKey = make(map[string]*follow)
+	mu     sync.Mutex // guards what follows, parts of each follow, and each master's dirty; held for moments
+	layout *layout
+	byKey  map[string]*follow
 }
 
 func (f *follows) len() int {
@@ -48,23 +43,16 @@ func (f *follows) len() int {
 	return len(f.byKey)
 }
 
-// signal wakes readLoop.
-func (f *follows) signal() {
-	select {
-	case f.wake <- struct{}{}:
-	default:
-	}
-}
-
-// Subscribe opens a group; readLoop answers.
+// Subscribe opens a group; a read loop answers.
 func (b *Broker) Subscribe(g broker.Group) {
 	fo := &follow{group: g, key: b.key(g), since: time.Now()}
+	fo.slot = b.slotOf(g)
 	f := &b.follows
 	f.mu.Lock()
+	defer f.mu.Unlock()
 	f.byKey[fo.key] = fo
+	fo.master = f.layout.of(fo.slot)
 	f.mark(fo)
-	f.mu.Unlock()
-	f.signal()
 }
 
 // Unsubscribe forgets a group.
@@ -82,13 +70,23 @@ func (b *Broker) Unsubscribe(g broker.Group) {
 func (f *follows) mark(fo *follow) {
 	if !fo.dirty {
 		fo.dirty = true
-		f.dirty = append(f.dirty, fo)
+		f.push(fo)
+	}
+}
+
+// push puts a dirty group on its master's list, unless it is being read: then done
+// does so. Called with mu held.
+func (f *follows) push(fo *follow) {
+	if !fo.reading {
+		fo.master.dirty = append(fo.master.dirty, fo)
+		fo.master.signal()
 	}
 }
 
 // ring marks the groups of the keys that changed.
 func (f *follows) ring(keys []any) {
 	f.mu.Lock()
+	defer f.mu.Unlock()
 	for _, k := range keys {
 		if key, ok := k.(string); ok {
 			if fo := f.byKey[key]; fo != nil {
@@ -97,39 +95,73 @@ func (f *follows) ring(keys []any) {
 			}
 		}
 	}
-	f.mu.Unlock()
-	f.signal()
 }
 
-// resync has every group read and verified.
-func (f *follows) resync() {
-	f.mu.Lock()
-	for _, fo := range f.byKey {
-		fo.verify, fo.swept = true, false
-		f.mark(fo)
-	}
-	f.mu.Unlock()
-	f.signal()
-}
-
-// take returns up to limit groups that are to be read, marked as clean, and
-// whether more are left. A ring that comes while they are being read marks them
-// again.
-func (f *follows) take(dst []work, limit int) (all []work, more bool) {
+// resync has every group of a master read and verified.
+func (f *follows) resync(m *master) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	n := min(len(f.dirty), limit)
-	for _, fo := range f.dirty[:n] {
+	for _, fo := range f.byKey {
+		if fo.master == m {
+			fo.verify, fo.swept = true, false
+			f.mark(fo)
+		}
+	}
+}
+
+// rehome replaces the layout. Groups whose master is another now are verified by
+// that one's read loop, once the old one has let go of them.
+func (f *follows) rehome(l *layout) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.layout = l
+	for _, fo := range f.byKey {
+		if m := l.of(fo.slot); m != fo.master {
+			fo.master, fo.verify, fo.swept = m, true, false
+			fo.dirty = true
+			f.push(fo)
+		}
+	}
+}
+
+// take returns up to limit groups that a master's read loop is to read, marked as
+// clean. A ring that comes while they are being read marks them again. What was
+// marked and has another master by now is on that one's list.
+func (f *follows) take(m *master, dst []work, limit int) []work {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	n := 0
+	for _, fo := range m.dirty {
+		if len(dst) == limit {
+			break
+		}
+		n++
+		if fo.master != m || !fo.dirty || fo.reading {
+			continue
+		}
 		fo.dirty = false
 		if !fo.gone {
+			fo.reading = true
 			dst = append(dst, work{follow: fo, verify: fo.verify && fo.open, swept: fo.swept})
 			fo.verify, fo.swept = false, false
 		}
 	}
-	rest := copy(f.dirty, f.dirty[n:])
-	clear(f.dirty[rest:])
-	f.dirty = f.dirty[:rest]
-	return dst, rest > 0
+	rest := copy(m.dirty, m.dirty[n:])
+	clear(m.dirty[rest:])
+	m.dirty = m.dirty[:rest]
+	return dst
+}
+
+// done lets go of what take returned.
+func (f *follows) done(batch []work) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, w := range batch {
+		w.reading = false
+		if w.dirty {
+			f.push(w.follow)
+		}
+	}
 }
 
 // again has a group read once more, and if verify is set, verified.

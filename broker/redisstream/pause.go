@@ -45,10 +45,10 @@ type pause struct {
 	steps *backoff.ExponentialBackOff
 }
 
-func (b *Broker) newPause() pause {
+func (p *pulse) newPause() pause {
 	steps := backoff.NewExponentialBackOff()
 	steps.InitialInterval, steps.MaxInterval = 50*time.Millisecond, 500*time.Millisecond
-	return pause{&b.pulse, steps}
+	return pause{p, steps}
 }
 
 func (p pause) reset() { p.steps.Reset() }

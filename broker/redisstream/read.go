@@ -24,42 +24,43 @@ type work struct {
 	slice  *redis.XMessageSliceCmd // a read that verifies, or the tail of a group to be opened
 }
 
-// readLoop is the one goroutine that reads streams and hands messages over. It
-// takes what is dirty, reads it in one pipeline, delivers, and goes on; while one
-// pipeline is under way rings gather, so that batches grow by themselves.
-func (b *Broker) readLoop() {
-	pause := b.newPause()
+// readLoop is the one goroutine that reads a master's streams and hands messages
+// over. It takes what is dirty, reads it in one pipeline, delivers, and goes on; while
+// one pipeline is under way rings gather, so that batches grow by themselves.
+func (m *master) readLoop() {
+	f := &m.broker.follows
+	pause := m.pulse.newPause()
 	var batch []work
 	for {
 		select {
-		case <-b.ctx.Done():
-			b.refuseAll()
+		case <-m.ctx.Done():
 			return
-		case <-b.follows.wake:
+		case <-m.wake:
 		}
-		for more := true; more && b.ctx.Err() == nil; {
+		for m.ctx.Err() == nil {
 			clear(batch)
-			batch, more = b.follows.take(batch[:0], groupsPerRead)
-			if len(batch) == 0 {
+			if batch = f.take(m, batch[:0], groupsPerRead); len(batch) == 0 {
+				break
+			}
+			err := m.read(batch)
+			m.pulse.report(err == nil)
+			if err == nil {
+				f.done(batch)
+				pause.reset()
 				continue
 			}
-			err := b.read(batch)
-			b.pulse.report(err == nil)
-			if err != nil {
-				b.counts.fetchErrors.Inc()
-				b.retry(batch)
-				more = true
-				pause.wait(b.ctx)
-			} else {
-				pause.reset()
-			}
+			m.broker.counts.fetchErrors.Inc()
+			m.retry(batch)
+			f.done(batch)
+			pause.wait(m.ctx)
 		}
 	}
 }
 
 // retry marks a batch again after a fault; what was to be opened and has waited
 // too long is told so. After a fault nothing is believed unverified.
-func (b *Broker) retry(batch []work) {
+func (m *master) retry(batch []work) {
+	b := m.broker
 	b.counts.resyncFetch.Inc()
 	for _, w := range batch {
 		if !w.open && time.Since(w.since) > openTimeout {
@@ -81,11 +82,13 @@ func (b *Broker) refuse(fo *follow, err error) {
 	}
 	f.mu.Unlock()
 	if wanted {
+		b.handing.Lock()
+		defer b.handing.Unlock()
 		b.config.Receiver.Opened(fo.group, broker.Position{}, err)
 	}
 }
 
-// refuseAll answers, at the end, whoever still waits to be opened.
+// refuseAll answers, when all read loops have ended, whoever still waits to be opened.
 func (b *Broker) refuseAll() {
 	f := &b.follows
 	f.mu.Lock()
@@ -107,10 +110,11 @@ func (b *Broker) page() int64 { return int64(min(b.config.Limits.Capacity, 256))
 
 // read reads a batch and delivers it. An error means that some of it was not read;
 // what was read is delivered all the same.
-func (b *Broker) read(batch []work) error {
-	ctx, cancel := context.WithTimeout(b.ctx, timeout)
+func (m *master) read(batch []work) error {
+	b := m.broker
+	ctx, cancel := context.WithTimeout(m.ctx, timeout)
 	defer cancel()
-	pipe := b.client.Pipeline()
+	pipe := m.client.Pipeline()
 	for i := range batch {
 		switch w := &batch[i]; {
 		case !w.open:
@@ -125,27 +129,28 @@ func (b *Broker) read(batch []work) error {
 	b.counts.fetchBatches.Inc()
 	var failed error
 	for i := range batch {
-		if err := b.handle(&batch[i]); err != nil {
+		if err := m.handle(&batch[i]); err != nil {
 			failed = err
 		}
 	}
-	b.handOver()
+	m.handOver()
 	return failed
 }
 
 // handle delivers what one command of the batch has brought. A group whose command
 // failed is read again with the batch; reading it twice does no harm, since it
 // goes on from the last entry that was handed over.
-func (b *Broker) handle(w *work) error {
+func (m *master) handle(w *work) error {
+	b := m.broker
 	if w.slice != nil {
 		entries, err := w.slice.Result()
 		switch {
 		case err != nil:
 			return b.blame(w, err)
 		case !w.open:
-			b.opened(w.follow, entries)
+			m.opened(w.follow, entries)
 		default:
-			b.verified(w, entries)
+			m.verified(w, entries)
 		}
 		return nil
 	}
@@ -163,7 +168,7 @@ func (b *Broker) handle(w *work) error {
 		b.follows.again(w.follow, true)
 		return nil
 	}
-	b.deliver(w, entries)
+	m.deliver(w, entries)
 	if int64(len(entries)) >= b.page() {
 		b.follows.again(w.follow, false)
 	}
@@ -184,20 +189,24 @@ func (b *Broker) blame(w *work, err error) error {
 }
 
 // opened answers a Subscribe: delivery begins after the last entry that there is.
-func (b *Broker) opened(fo *follow, tail []redis.XMessage) {
+func (m *master) opened(fo *follow, tail []redis.XMessage) {
+	b := m.broker
 	if len(tail) > 0 {
 		fo.last, _ = broker.ParsePosition(tail[0].ID)
 	}
 	fo.open = true
-	b.handOver()
+	m.handOver()
+	b.handing.Lock()
 	b.config.Receiver.Opened(fo.group, fo.last, nil)
+	b.handing.Unlock()
 	// What was added meanwhile may have rung before the group was open.
 	b.follows.again(fo, false)
 }
 
 // deliver takes entries of one group, in order; what has gathered of a batch is
 // handed over together.
-func (b *Broker) deliver(w *work, entries []redis.XMessage) {
+func (m *master) deliver(w *work, entries []redis.XMessage) {
+	b := m.broker
 	if len(entries) == 0 {
 		return
 	}
@@ -210,14 +219,14 @@ func (b *Broker) deliver(w *work, entries []redis.XMessage) {
 			continue // Redis makes no such ids
 		}
 		w.last = at
-		if m := b.decode(w.group, at, e); m != nil {
-			b.gathered = append(b.gathered, m)
+		if message := b.decode(w.group, at, e); message != nil {
+			m.gathered = append(m.gathered, message)
 		}
 	}
 	b.counts.fetched.Add(len(entries))
 	b.counts.lagMilliseconds.Store(max(0, time.Now().UnixMilli()-int64(w.last.Ms)))
-	if len(b.gathered) >= gatherLimit {
-		b.handOver()
+	if len(m.gathered) >= gatherLimit {
+		m.handOver()
 	}
 }
 
@@ -227,11 +236,14 @@ const gatherLimit = 1024
 
 // handOver gives the receiver what has gathered. It comes before Opened and Gap, so
 // that the receiver hears all of a group in its order.
-func (b *Broker) handOver() {
-	if len(b.gathered) == 0 {
+func (m *master) handOver() {
+	if len(m.gathered) == 0 {
 		return
 	}
-	b.config.Receiver.Deliver(b.gathered)
-	clear(b.gathered)
-	b.gathered = b.gathered[:0]
+	b := m.broker
+	b.handing.Lock()
+	b.config.Receiver.Deliver(m.gathered)
+	b.handing.Unlock()
+	clear(m.gathered)
+	m.gathered = m.gathered[:0]
 }

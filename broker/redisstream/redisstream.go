@@ -45,19 +45,19 @@ var _ broker.Broker = (*Broker)(nil)
 // Broker is one node's link to Redis.
 type Broker struct {
 	// Static after New.
-	config  Config
-	began   time.Time
-	node    string // this node's name in Redis, new at each start
-	client  *redis.Client
-	counts  counts
-	writers [2]*writer
-	bell    *doorbell
-	pulse   pulse
+	config    Config
+	node      string         // this node's name in Redis, new at each start
+	options   *redis.Options // of every server; the address is each one's own
+	clustered bool           // keys have slots, and masters have some of them
+	counts    counts
+	writers   []*writer
 
-	follows  follows
-	gathered []*broker.Message     // owned by readLoop: read and not handed over yet
-	wrong    atomic.Pointer[error] // what is wrong, as the probe found it last; nil when all is well
+	layout  atomic.Pointer[layout] // the same as that of follows
+	follows follows
+	handing sync.Mutex // held while the receiver is called, by one read loop at a time
 
+	queueing                    sync.Mutex   // guards the writers' queues and full; held for moments
+	full                        bool         // nothing more is taken: the broker is being closed
 	queuedMessages, queuedBytes atomic.Int64 // waiting for the stream
 
 	stop   context.CancelFunc
@@ -77,22 +77,22 @@ func New(config Config) (*Broker, error) {
 		return nil, err
 	}
 	quiet.Do(func() { redis.SetLogger(silence{}) })
-	b := &Broker{config: config, began: time.Now(), node: rand.Text(), client: redis.NewClient(options)}
+	b := &Broker{config: config, node: rand.Text(), options: options}
 	b.ctx, b.stop = context.WithCancel(context.Background())
-	b.wrong.Store(&errStarting)
-	b.follows.init()
+	b.follows.byKey = make(map[string]*follow)
 	b.counts.init(config.Metrics, b)
-	bellOptions := *options
-	if b.bell, err = newDoorbell(b, &bellOptions); err != nil {
-		return nil, errors.Join(err, b.client.Close())
+	m, err := b.newMaster(options.Addr)
+	if err != nil {
+		b.stop()
+		return nil, err
 	}
-	for i := range b.writers {
-		b.writers[i] = newWriter(b)
-		b.ended.Go(b.writers[i].writeLoop)
+	b.arrange(&layout{masters: []*master{m}, slots: []*master{m}})
+	for range 2 {
+		b.writers = append(b.writers, newWriter(b))
 	}
-	b.ended.Go(b.readLoop)
-	b.ended.Go(b.bell.listen)
-	b.ended.Go(b.probeLoop)
+	for _, w := range b.writers {
+		b.ended.Go(w.writeLoop)
+	}
 	b.ended.Go(b.sweepLoop)
 	return b, nil
 }
@@ -139,10 +139,21 @@ func (b *Broker) key(g broker.Group) string {
 	return b.config.Prefix + ":" + g.Hub + ":" + g.Name
 }
 
-// Ready says what the probe found last.
+// arrange replaces the layout.
+func (b *Broker) arrange(l *layout) {
+	b.layout.Store(l)
+	b.follows.rehome(l)
+}
+
+// commands is for single commands of which it does not matter when they are done.
+func (b *Broker) commands() redis.Cmdable { return b.layout.Load().slots[0].client }
+
+// Ready says what the probes found last.
 func (b *Broker) Ready() error {
-	if wrong := b.wrong.Load(); wrong != nil {
-		return *wrong
+	for _, m := range b.layout.Load().masters {
+		if wrong := m.wrong.Load(); wrong != nil {
+			return *wrong
+		}
 	}
 	return nil
 }
@@ -157,7 +168,7 @@ func (b *Broker) Read(ctx context.Context, g broker.Group, after broker.Position
 	if !after.IsZero() {
 		from, count = after.String(), count+1
 	}
-	entries, err := b.client.XRangeN(ctx, b.key(g), from, "+", count).Result()
+	entries, err := b.commands().XRangeN(ctx, b.key(g), from, "+", count).Result()
 	if err != nil {
 		return nil, fmt.Errorf("redisstream: read %s: %w: %w", g, broker.ErrUnavailable, err)
 	}
@@ -190,14 +201,13 @@ func (b *Broker) Close() error {
 	if b.closed.Swap(true) {
 		return broker.ErrClosed
 	}
-	for _, w := range b.writers {
-		w.close()
-	}
-	for _, w := range b.writers {
-		<-w.ended
-	}
+	b.closeQueues()
 	b.stop()
-	b.bell.hangUp()
+	var errs []error
+	for _, m := range b.layout.Load().masters {
+		errs = append(errs, m.close())
+	}
+	b.ended.Go(b.refuseAll)
 	b.ended.Wait()
-	return errors.Join(b.bell.client.Close(), b.client.Close())
+	return errors.Join(errs...)
 }

@@ -14,7 +14,7 @@ func (b *Broker) Resume(ctx context.Context, g broker.Group, since broker.Positi
 	if b.closed.Load() {
 		return false, broker.ErrClosed
 	}
-	entries, err := b.client.XRangeN(ctx, b.key(g), since.String(), "+", 1).Result()
+	entries, err := b.commands().XRangeN(ctx, b.key(g), since.String(), "+", 1).Result()
 	if err != nil {
 		return false, fmt.Errorf("redisstream: resume %s: %w: %w", g, broker.ErrUnavailable, err)
 	}
@@ -29,7 +29,7 @@ func (b *Broker) Last(ctx context.Context, g broker.Group, n int) ([]*broker.Mes
 	if n <= 0 {
 		return nil, nil
 	}
-	entries, err := b.client.XRevRangeN(ctx, b.key(g), "+", "-", int64(n)).Result()
+	entries, err := b.commands().XRevRangeN(ctx, b.key(g), "+", "-", int64(n)).Result()
 	if err != nil {
 		return nil, fmt.Errorf("redisstream: read %s: %w: %w", g, broker.ErrUnavailable, err)
 	}

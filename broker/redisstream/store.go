@@ -18,7 +18,7 @@ func (b *Broker) Put(ctx context.Context, values []broker.Value) error {
 	if b.closed.Load() {
 		return broker.ErrClosed
 	}
-	pipe := b.client.Pipeline()
+	pipe := b.commands().Pipeline()
 	for _, v := range values {
 		pipe.Set(ctx, b.own(v.Key), v.Data, v.Lives)
 	}
@@ -30,12 +30,12 @@ func (b *Broker) Put(ctx context.Context, values []broker.Value) error {
 
 // Get asks for one value.
 func (b *Broker) Get(ctx context.Context, key string) ([]byte, error) {
-	return b.value(b.client.Get(ctx, b.own(key)))
+	return b.value(b.commands().Get(ctx, b.own(key)))
 }
 
 // Take asks for one value, and has it deleted in the same moment.
 func (b *Broker) Take(ctx context.Context, key string) ([]byte, error) {
-	return b.value(b.client.GetDel(ctx, b.own(key)))
+	return b.value(b.commands().GetDel(ctx, b.own(key)))
 }
 
 // value is a command's answer: nil if there is nothing under the key.

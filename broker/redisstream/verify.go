@@ -13,10 +13,11 @@ import (
 // the first of them, nothing between was lost: trimming cuts only the old end.
 // Ids would not show it, since they come from a clock and go on rising whatever
 // was lost.
-func (b *Broker) verified(w *work, entries []redis.XMessage) {
+func (m *master) verified(w *work, entries []redis.XMessage) {
+	b := m.broker
 	if len(entries) > 0 && entries[0].ID == w.last.String() {
 		entries = entries[1:]
-		b.deliver(w, entries)
+		m.deliver(w, entries)
 		if int64(len(entries)) >= b.page() {
 			b.follows.again(w.follow, true)
 		}
@@ -24,12 +25,12 @@ func (b *Broker) verified(w *work, entries []redis.XMessage) {
 	}
 	if len(entries) > 0 {
 		first, _ := broker.ParsePosition(entries[0].ID)
-		b.gap(w.follow, before(first))
-		b.deliver(w, entries)
+		m.gap(w.follow, before(first))
+		m.deliver(w, entries)
 		b.follows.again(w.follow, true)
 		return
 	}
-	b.rewound(w.follow)
+	m.rewound(w.follow)
 }
 
 // before is the position just before p.
@@ -43,10 +44,11 @@ func before(p broker.Position) broker.Position {
 // rewound is for a stream in which neither the last known entry is any more, nor
 // one after it: it expired, or its history was lost. Delivery goes on after what
 // there is now.
-func (b *Broker) rewound(fo *follow) {
-	ctx, cancel := context.WithTimeout(b.ctx, timeout)
+func (m *master) rewound(fo *follow) {
+	b := m.broker
+	ctx, cancel := context.WithTimeout(m.ctx, timeout)
 	defer cancel()
-	tail, err := b.client.XRevRangeN(ctx, fo.key, "+", "-", 1).Result()
+	tail, err := m.client.XRevRangeN(ctx, fo.key, "+", "-", 1).Result()
 	if err != nil {
 		b.follows.again(fo, true)
 		return
@@ -64,16 +66,19 @@ func (b *Broker) rewound(fo *follow) {
 		fo.last = now // expired, as it should
 		return
 	}
-	b.gap(fo, now)
+	m.gap(fo, now)
 }
 
 // gap goes on after a position, and says that what was before it is lost.
-func (b *Broker) gap(fo *follow, at broker.Position) {
+func (m *master) gap(fo *follow, at broker.Position) {
+	b := m.broker
 	b.counts.gaps.Inc()
 	b.config.Log.Warn("a stream's history was lost or trimmed before it could be read; keep an append-only file, and a capacity for the longest pause",
 		"key", fo.key, "last", fo.last.String(), "position", at.String())
 	fo.last = at
-	b.handOver()
+	m.handOver()
+	b.handing.Lock()
+	defer b.handing.Unlock()
 	b.config.Receiver.Gap(fo.group, at)
 }
 
@@ -121,7 +126,6 @@ func (f *follows) sweep(some []*follow) {
 		}
 	}
 	f.mu.Unlock()
-	f.signal()
 }
 
 // suspect notes that a sweep found entries; their ring may only be late.

@@ -21,32 +21,33 @@ const (
 )
 
 // writer is one of the senders. A group always has the same one, which keeps the
-// order of its messages.
+// order of its messages whatever becomes of its slot; a Cluster's writers have a range
+// of slots each, so that most speak to one master only and none waits for another.
 type writer struct {
 	broker *Broker
 	wake   chan struct{}
 	ended  chan struct{}
 
-	mu     sync.Mutex // guards what follows
-	queue  []pending
-	closed bool
+	queue []pending // guarded by Broker.queueing
 
 	// Owned by writeLoop.
 	expired  map[broker.Group]time.Time // when the group's expiry was last set
-	outcomes []broker.Outcome           // of one pipeline
+	adds     []*redis.StringCmd         // of one batch
+	outcomes []broker.Outcome           // likewise
 }
 
 // pending is a message that waits for its stream.
 type pending struct {
 	broker.Publication
 	since time.Time
+	slot  uint16
 }
 
 func newWriter(b *Broker) *writer {
 	return &writer{broker: b, wake: make(chan struct{}, 1), ended: make(chan struct{}), expired: make(map[broker.Group]time.Time)}
 }
 
-// Publish queues a batch for the writers of its groups, with each writer locked once.
+// Publish queues a batch for the writers of its groups, under one lock.
 func (b *Broker) Publish(batch []broker.Publication) (taken int, err error) {
 	limits := &b.config.Limits
 	room := int64(limits.QueueMessages) - b.queuedMessages.Load()
@@ -68,41 +69,41 @@ func (b *Broker) Publish(batch []broker.Publication) (taken int, err error) {
 	return taken, err
 }
 
-// queue gives each writer its share of a batch. All writers are locked meanwhile, in
-// their order, so that Close comes after or before a batch and never between.
+// queue gives each writer its share of a batch. Close comes after or before a batch
+// and never between.
 func (b *Broker) queue(batch []broker.Publication) bool {
 	if len(batch) == 0 {
 		return true
 	}
-	for _, w := range b.writers {
-		w.mu.Lock()
-		defer w.mu.Unlock()
-	}
-	if b.writers[0].closed {
+	b.queueing.Lock()
+	defer b.queueing.Unlock()
+	if b.full {
 		return false
 	}
 	now, bytes := time.Now(), 0
 	for _, p := range batch {
-		w := b.writers[hash(p.Message.Group)%uint32(len(b.writers))]
-		w.queue = append(w.queue, pending{p, now})
+		slot := b.slotOf(p.Message.Group)
+		w := b.writerOf(p.Message.Group, slot)
+		if len(w.queue) == 0 {
+			w.signal()
+		}
+		w.queue = append(w.queue, pending{p, now, slot})
 		bytes += len(p.Message.Data)
 	}
 	b.queuedMessages.Add(int64(len(batch)))
 	b.queuedBytes.Add(int64(bytes))
-	for _, w := range b.writers {
-		if len(w.queue) > 0 {
-			w.signal()
-		}
-	}
 	return true
 }
 
-// hash says which writer a group has.
-func hash(g broker.Group) uint32 {
+// writerOf says which writer a group has.
+func (b *Broker) writerOf(g broker.Group, slot uint16) *writer {
+	if b.clustered {
+		return b.writers[int(slot)*len(b.writers)/slots]
+	}
 	h := fnv.New32a()
 	_, _ = io.WriteString(h, g.Hub)
 	_, _ = io.WriteString(h, g.Name)
-	return h.Sum32()
+	return b.writers[h.Sum32()%uint32(len(b.writers))]
 }
 
 // unqueue takes a batch off the bounds' account.
@@ -123,20 +124,28 @@ func (w *writer) signal() {
 	}
 }
 
-func (w *writer) close() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.closed = true
-	close(w.wake)
-}
-
 // take returns what has queued, and leaves the emptied slice in its place.
 func (w *writer) take(empty []pending) (queue []pending, closed bool) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
+	b := w.broker
+	b.queueing.Lock()
+	defer b.queueing.Unlock()
 	queue = w.queue
 	w.queue = empty[:0]
-	return queue, w.closed
+	return queue, b.full
+}
+
+// closeQueues refuses what comes from now on, and returns when the writers have
+// written what had come.
+func (b *Broker) closeQueues() {
+	b.queueing.Lock()
+	b.full = true
+	b.queueing.Unlock()
+	for _, w := range b.writers {
+		w.signal()
+	}
+	for _, w := range b.writers {
+		<-w.ended
+	}
 }
 
 // writeLoop sends what has queued while the pipeline before was under way. There
@@ -169,33 +178,20 @@ func batchSize(queue []pending) int {
 	return len(queue)
 }
 
-// write sends one pipeline and tells everyone what became of his message.
+// write sends one pipeline to each master that the batch concerns, and tells everyone
+// what became of his message.
 func (w *writer) write(batch []pending) {
 	b := w.broker
-	limits := &b.config.Limits
 	// The whole batch has the time that its oldest message has left.
-	deadline := batch[0].since.Add(limits.WriteTimeout)
-	ctx, cancel := context.WithDeadline(context.Background(), deadline)
+	ctx, cancel := context.WithDeadline(context.Background(), batch[0].since.Add(b.config.Limits.WriteTimeout))
 	defer cancel()
-	adds := make([]*redis.StringCmd, len(batch))
+	w.adds = append(w.adds[:0], make([]*redis.StringCmd, len(batch))...)
 	if ctx.Err() == nil {
-		pipe := b.client.Pipeline()
-		for i, p := range batch {
-			key := b.key(p.Message.Group)
-			adds[i] = pipe.XAdd(ctx, &redis.XAddArgs{
-				Stream: key, MaxLen: int64(limits.Capacity), Approx: true, Values: encode(p.Message),
-			})
-			if w.expires(p.Message.Group, limits.GroupExpiry) {
-				pipe.Expire(ctx, key, limits.GroupExpiry)
-			}
-		}
-		_, err := pipe.Exec(ctx) // each command has its own error
-		b.pulse.report(err == nil)
-		b.counts.batches.Inc()
+		w.send(ctx, batch)
 	}
 	w.outcomes = w.outcomes[:0]
 	for i, p := range batch {
-		at, err := w.outcome(adds[i])
+		at, err := w.outcome(w.adds[i])
 		if err != nil {
 			delete(w.expired, p.Message.Group)
 		}
@@ -204,6 +200,52 @@ func (w *writer) write(batch []pending) {
 	b.unqueue(batch)
 	b.config.Receiver.Published(w.outcomes)
 	clear(w.outcomes)
+	clear(w.adds)
+}
+
+// send adds a batch to its streams.
+func (w *writer) send(ctx context.Context, batch []pending) {
+	l := w.broker.layout.Load()
+	first := l.of(batch[0].slot)
+	pipe := first.client.Pipeline()
+	var others map[*master]redis.Pipeliner
+	for i, p := range batch {
+		to := pipe
+		if m := l.of(p.slot); m != first {
+			if others == nil {
+				others = make(map[*master]redis.Pipeliner)
+			}
+			if others[m] == nil {
+				others[m] = m.client.Pipeline()
+			}
+			to = others[m]
+		}
+		w.adds[i] = w.add(ctx, to, p.Message)
+	}
+	var sent sync.WaitGroup
+	for m, pipe := range others {
+		sent.Go(func() { m.write(ctx, pipe) })
+	}
+	first.write(ctx, pipe)
+	sent.Wait()
+}
+
+// add queues a message's commands.
+func (w *writer) add(ctx context.Context, to redis.Pipeliner, m *broker.Message) *redis.StringCmd {
+	limits := &w.broker.config.Limits
+	key := w.broker.key(m.Group)
+	add := to.XAdd(ctx, &redis.XAddArgs{Stream: key, MaxLen: int64(limits.Capacity), Approx: true, Values: encode(m)})
+	if w.expires(m.Group, limits.GroupExpiry) {
+		to.Expire(ctx, key, limits.GroupExpiry)
+	}
+	return add
+}
+
+// write sends a pipeline; each command has its own error afterwards.
+func (m *master) write(ctx context.Context, pipe redis.Pipeliner) {
+	_, err := pipe.Exec(ctx)
+	m.pulse.report(err == nil)
+	m.broker.counts.batches.Inc()
 }
 
 // expires reports whether a group's expiry is to be set again: once in a tenth of
