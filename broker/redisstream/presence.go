@@ -34,7 +34,7 @@ func (b *Broker) Lease(ctx context.Context, node string, lives time.Duration) (h
 	if b.closed.Load() {
 		return false, broker.ErrClosed
 	}
-	pipe := b.client.Pipeline()
+	pipe := b.commands().Pipeline()
 	before := pipe.Exists(ctx, b.leaseKey(node))
 	pipe.Set(ctx, b.leaseKey(node), time.Now().UnixMilli(), lives)
 	pipe.ZAdd(ctx, b.nodesKey(), redis.Z{Score: float64(time.Now().UnixMilli()), Member: node})
@@ -49,7 +49,7 @@ func (b *Broker) Resign(ctx context.Context, node string) error {
 	if b.closed.Load() {
 		return broker.ErrClosed
 	}
-	pipe := b.client.Pipeline()
+	pipe := b.commands().Pipeline()
 	pipe.Del(ctx, b.leaseKey(node))
 	pipe.ZRem(ctx, b.nodesKey(), node)
 	if _, err := pipe.Exec(ctx); err != nil {
@@ -63,11 +63,11 @@ func (b *Broker) Living(ctx context.Context) ([]string, error) {
 	if b.closed.Load() {
 		return nil, broker.ErrClosed
 	}
-	all, err := b.client.ZRangeWithScores(ctx, b.nodesKey(), 0, -1).Result()
+	all, err := b.commands().ZRangeWithScores(ctx, b.nodesKey(), 0, -1).Result()
 	if err != nil || len(all) == 0 {
 		return nil, b.away("living", err)
 	}
-	pipe := b.client.Pipeline()
+	pipe := b.commands().Pipeline()
 	leases := make([]*redis.IntCmd, len(all))
 	for i, z := range all {
 		leases[i] = pipe.Exists(ctx, b.leaseKey(z.Member.(string)))
@@ -86,7 +86,7 @@ func (b *Broker) Living(ctx context.Context) ([]string, error) {
 		}
 	}
 	if len(old) > 0 {
-		return living, b.away("living", b.client.ZRem(ctx, b.nodesKey(), old...).Err())
+		return living, b.away("living", b.commands().ZRem(ctx, b.nodesKey(), old...).Err())
 	}
 	return living, nil
 }
@@ -125,7 +125,7 @@ func (b *Broker) Mark(ctx context.Context, node string, marks []broker.Mark, kep
 			c.come = append(c.come, redis.Z{Member: m.Connection + " " + m.User})
 		}
 	}
-	pipe := b.client.Pipeline()
+	pipe := b.commands().Pipeline()
 	for g, c := range changes {
 		key := b.presentKey(node, g)
 		if len(c.gone) > 0 {
@@ -156,7 +156,7 @@ func (b *Broker) Present(ctx context.Context, g broker.Group, nodes []string, af
 	if after != "" {
 		from = "(" + after + "!" // the character after the space, which is behind every name
 	}
-	pipe := b.client.Pipeline()
+	pipe := b.commands().Pipeline()
 	pages := make([]*redis.StringSliceCmd, len(nodes))
 	for i, node := range nodes {
 		pages[i] = pipe.ZRangeByLex(ctx, b.presentKey(node, g), &redis.ZRangeBy{Min: from, Max: "+", Count: int64(limit)})
