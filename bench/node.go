@@ -53,7 +53,7 @@ type Node struct {
 // Start starts a gateway on free ports and waits until it serves; the caller closes
 // it. environ is added to the environment. Errors say what the gateway said last.
 func (h Host) Start(ctx context.Context, environ []string, flags ...string) (*Node, error) {
-	args := []string{"--listen", "127.0.0.1:0", "--operator", "127.0.0.1:0", "--set", "log.format=json"}
+	args := []string{"--listen", "127.0.0.1:0", "--operator", "127.0.0.1:0", "--set", "log.format=json", "--set", "drain.delay=0"}
 	n := &Node{cmd: exec.Command(h.Binary, slices.Concat(args, flags, h.Flags)...), ended: make(chan error, 1)}
 	n.cmd.Env = append(os.Environ(), environ...)
 	log, err := n.cmd.StderrPipe()

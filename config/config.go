@@ -34,6 +34,7 @@ type Config struct {
 	Limits    Limits    `koanf:"limits"`
 	Heartbeat Heartbeat `koanf:"heartbeat"`
 	Log       Log       `koanf:"log"`
+	Drain     Drain     `koanf:"drain"`
 	Shutdown  Shutdown  `koanf:"shutdown"`
 }
 
@@ -101,7 +102,13 @@ type Log struct {
 	Format string `koanf:"format"`
 }
 
+// Drain is how a node lets its clients go.
+type Drain struct {
+	Delay  time.Duration `koanf:"delay"`  // not ready, and serving still, for so long
+	Window time.Duration `koanf:"window"` // then connections are closed over this
+}
+
 // Shutdown bounds the end of the process.
 type Shutdown struct {
-	Timeout time.Duration `koanf:"timeout"` // for clients to answer the close frame
+	Timeout time.Duration `koanf:"timeout"` // for clients to take what is queued and to answer the close frame
 }

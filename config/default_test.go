@@ -31,6 +31,7 @@ func TestDefaults(t *testing.T) {
 		},
 		Heartbeat: Heartbeat{Interval: 25 * time.Second, Timeout: 60 * time.Second},
 		Log:       Log{Level: "info", Format: "text"},
+		Drain:     Drain{Delay: 3 * time.Second, Window: 10 * time.Second},
 		Shutdown:  Shutdown{Timeout: 10 * time.Second},
 	}
 	if got := load(t, Sources{}).Config; !reflect.DeepEqual(got, want) {

@@ -57,6 +57,8 @@ var rules = map[string]rule{
 	"heartbeat.timeout":  duration(200*time.Millisecond, 24*time.Hour),
 	"log.level":          word("debug", "info", "warn", "error"),
 	"log.format":         word("text", "json"),
+	"drain.delay":        duration(0, time.Hour),
+	"drain.window":       duration(0, time.Hour),
 	"shutdown.timeout":   duration(0, time.Hour),
 }
 

@@ -41,6 +41,8 @@ type frame struct {
 	FromUserID   string
 	Position     string
 	Message      string
+
+	ReconnectAfterMs int
 }
 
 // dial opens a WebSocket; a refusal is returned as the status.
@@ -104,13 +106,32 @@ func (g *gateway) simpleIn(path string) *client {
 	return c
 }
 
-// read returns the next message.
+// read returns the next message. Pings and the close frame are answered, so the client
+// is one that keeps the protocol; the close is an error with its code.
 func (c *client) read() (string, ws.OpCode, error) {
 	if err := c.conn.SetReadDeadline(time.Now().Add(patience)); err != nil {
 		return "", 0, err
 	}
-	data, op, err := wsutil.ReadServerData(c.in)
-	return string(data), op, err
+	for {
+		f, err := ws.ReadFrame(c.in)
+		if err != nil {
+			return "", 0, err
+		}
+		switch f.Header.OpCode {
+		case ws.OpPing:
+			err = ws.WriteFrame(c.conn, ws.MaskFrame(ws.NewPongFrame(f.Payload)))
+		case ws.OpPong:
+		case ws.OpClose:
+			code, why := ws.ParseCloseFrameData(f.Payload)
+			_ = ws.WriteFrame(c.conn, ws.MaskFrame(ws.NewCloseFrame(ws.NewCloseFrameBody(code, ""))))
+			return "", 0, wsutil.ClosedError{Code: code, Reason: why}
+		default:
+			return string(f.Payload), f.Header.OpCode, nil
+		}
+		if err != nil {
+			return "", 0, err
+		}
+	}
 }
 
 // text returns the next message, which must be one.
@@ -141,7 +162,7 @@ func (c *client) send(format string, args ...any) {
 	if len(args) > 0 {
 		text = fmt.Sprintf(format, args...)
 	}
-	if err := wsutil.WriteClientText(c.conn, []byte(text)); err != nil {
+	if err := writeText(c.conn, text); err != nil {
 		c.t.Fatalf("writing: %v", err)
 	}
 }
@@ -182,17 +203,25 @@ func (c *client) message(group string) frame {
 func (c *client) closedWith() ws.StatusCode {
 	c.t.Helper()
 	for {
-		_, _, err := c.read()
-		var closed wsutil.ClosedError
-		switch {
-		case err == nil:
-		case errors.As(err, &closed):
-			return closed.Code
-		default:
+		if _, _, err := c.read(); err != nil {
 			c.t.Logf("the connection ended with: %v", err)
-			return 0
+			return closeCode(err)
 		}
 	}
+}
+
+// closeCode is the code of the close frame that ended a connection, or 0.
+func closeCode(err error) ws.StatusCode {
+	var closed wsutil.ClosedError
+	if errors.As(err, &closed) {
+		return closed.Code
+	}
+	return 0
+}
+
+// writeText writes a text message.
+func writeText(conn net.Conn, text string) error {
+	return wsutil.WriteClientText(conn, []byte(text))
 }
 
 // raw opens a TCP connection and writes what it is told.

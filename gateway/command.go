@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"strings"
@@ -28,8 +29,9 @@ var named = []struct{ key, value, help string }{
 	{"workers", "N", "reactor workers"},
 }
 
-// newCommand is the command line: gateway, which serves, and its subcommands.
-func newCommand(environ []string, stdout, stderr io.Writer) *cobra.Command {
+// newCommand is the command line: gateway, which serves, and its subcommands. A node
+// ends with the command's context, and quickly when hurry ends too.
+func newCommand(hurry context.Context, environ []string, stdout, stderr io.Writer) *cobra.Command {
 	s := &settings{environ: environ, flags: make(map[string]*string)}
 	root := &cobra.Command{
 		Use:   "gateway",
@@ -57,7 +59,7 @@ func newCommand(environ []string, stdout, stderr io.Writer) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return serve(c.Context(), loaded, stderr)
+		return serve(c.Context(), hurry, loaded, stderr)
 	}
 	root.RunE = serving
 	root.AddCommand(

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -28,7 +29,7 @@ func startNode(t testing.TB, settings map[string]string) (*node, *gateway) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := n.stop(); err != nil {
+		if err := n.stop(context.Background(), context.Background()); err != nil {
 			t.Errorf("the node ended with: %v", err)
 		}
 	})

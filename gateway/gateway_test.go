@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -18,8 +19,12 @@ import (
 // fast it should: a busy machine is not a fault.
 const patience = 20 * time.Second
 
-// TestMain fails the run if a goroutine outlives the tests.
+// TestMain fails the run if a goroutine outlives the tests. In a process that spawn has
+// started it is the program itself.
 func TestMain(m *testing.M) {
+	if os.Getenv(spawned) != "" {
+		main()
+	}
 	goleak.VerifyTestMain(m)
 }
 
@@ -65,9 +70,9 @@ func startWith(t testing.TB, environ []string, args ...string) *gateway {
 	ctx, cancel := context.WithCancel(context.Background())
 	r, w := io.Pipe()
 	ended := make(chan error, 1)
-	args = append([]string{"--listen", "127.0.0.1:0", "--operator", "127.0.0.1:0", "--set", "log.format=json"}, args...)
+	args = append([]string{"--listen", "127.0.0.1:0", "--operator", "127.0.0.1:0", "--set", "log.format=json", "--set", "drain.delay=0"}, args...)
 	go func() {
-		err := run(ctx, args, environ, io.Discard, w)
+		err := run(ctx, context.Background(), args, environ, io.Discard, w)
 		w.Close()
 		ended <- err
 	}()

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -146,7 +147,7 @@ func TestSettings(t *testing.T) {
 	f := func(code int, want string, args ...string) {
 		t.Helper()
 		var out, errs bytes.Buffer
-		got := exitCode(run(t.Context(), args, nil, &out, &errs), &errs)
+		got := exitCode(run(t.Context(), context.Background(), args, nil, &out, &errs), &errs)
 		if text := out.String() + errs.String(); got != code || !strings.Contains(text, want) {
 			t.Errorf("%v: exit code %d, want %d; printed %s, want %q in it", args, got, code, text, want)
 		}
@@ -169,7 +170,7 @@ func TestSettings(t *testing.T) {
 func TestPortTaken(t *testing.T) {
 	g := start(t)
 	var errs bytes.Buffer
-	code := exitCode(run(t.Context(), []string{"--listen", g.public, "--operator", "127.0.0.1:0"}, nil, io.Discard, &errs), &errs)
+	code := exitCode(run(t.Context(), context.Background(), []string{"--listen", g.public, "--operator", "127.0.0.1:0"}, nil, io.Discard, &errs), &errs)
 	if code != exitFailed || !strings.Contains(errs.String(), "is another gateway running") {
 		t.Errorf("exit code %d, printed %s", code, errs.String())
 	}

@@ -23,8 +23,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
-	"syscall"
 )
 
 // Exit codes, for scripts.
@@ -35,17 +33,15 @@ const (
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	// The first signal asks for a clean end; after it the default is back, so that
-	// a second one ends the process at once.
-	context.AfterFunc(ctx, stop)
-	os.Exit(exitCode(run(ctx, os.Args[1:], os.Environ(), os.Stdout, os.Stderr), os.Stderr))
+	ctx, hurry := onSignals()
+	os.Exit(exitCode(run(ctx, hurry, os.Args[1:], os.Environ(), os.Stdout, os.Stderr), os.Stderr))
 }
 
 // run is the whole program; tests call it as main does. It returns when ctx has
-// ended and everything is closed, or when something failed.
-func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) error {
-	root := newCommand(environ, stdout, stderr)
+// ended and everything is closed, or when something failed; when hurry has ended too,
+// it closes everything at once.
+func run(ctx, hurry context.Context, args, environ []string, stdout, stderr io.Writer) error {
+	root := newCommand(hurry, environ, stdout, stderr)
 	root.SetArgs(args)
 	return root.ExecuteContext(ctx)
 }

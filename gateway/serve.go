@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/VictoriaMetrics/metrics"
@@ -30,11 +31,14 @@ type node struct {
 	server   *server.Server
 	public   *http.Server
 	operator *http.Server
+	door     *door.Door  // of the public listener; nil if that could not be opened
+	draining atomic.Bool // asked to end
 }
 
 // serve runs a node until ctx ends. It starts from the far end, the broker's and
-// the workers', so that the door opens last; it stops in reverse.
-func serve(ctx context.Context, loaded *config.Loaded, stderr io.Writer) error {
+// the workers', so that the door opens last; it stops in reverse, in its own time
+// unless hurry ends too.
+func serve(ctx, hurry context.Context, loaded *config.Loaded, stderr io.Writer) error {
 	metrics.ExposeMetadata(true)
 	n := &node{config: loaded.Config, log: newLogger(loaded.Config.Log, stderr), metrics: metrics.NewSet()}
 	began := time.Now()
@@ -55,7 +59,7 @@ func serve(ctx context.Context, loaded *config.Loaded, stderr io.Writer) error {
 		case err = <-failed:
 		}
 	}
-	return errors.Join(err, n.stop())
+	return errors.Join(err, n.stop(ctx, hurry))
 }
 
 // start makes the parts: reactor, server with its broker, HTTP handlers.
@@ -75,7 +79,8 @@ func (n *node) start() (err error) {
 		return errors.Join(err, n.reactor.Shutdown(context.Background(), ws.StatusGoingAway, ""))
 	}
 	n.metrics.NewGauge("app_active_connections", func() float64 { return float64(n.reactor.Connections()) })
-	checks := []api.Check{{Name: "broker", Ready: n.server.Ready}, {Name: "workers", Ready: n.reactor.Ready}}
+	n.metrics.NewGauge("tidegate_draining", n.drains)
+	checks := []api.Check{{Name: "node", Ready: n.ready}, {Name: "broker", Ready: n.server.Ready}, {Name: "workers", Ready: n.reactor.Ready}}
 	mux := http.NewServeMux()
 	api.MountProbes(mux, checks)
 	n.server.Mount(mux)
@@ -114,34 +119,13 @@ func (n *node) open(s *http.Server, name, address string, failed chan<- error) e
 	}
 	n.log.Info("listening", attrs...)
 	if name == "public" {
-		d := door.New(l, doorConfig(n))
-		s.ConnState, l = d.ConnState, d
+		n.door = door.New(l, doorConfig(n))
+		s.ConnState, l = n.door.ConnState, n.door
 	}
 	go func() {
-		if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
 			failed <- fmt.Errorf("the %s listener: %w", name, err)
 		}
 	}()
 	return nil
 }
-
-// stop ends the node: no new connection, then a close frame to every client, then
-// the broker, which still sends what was taken.
-func (n *node) stop() error {
-	began := time.Now()
-	ctx, cancel := context.WithTimeout(context.Background(), n.config.Shutdown.Timeout)
-	defer cancel()
-	n.log.Info("stopping", "connections", n.reactor.Connections())
-	err := n.public.Shutdown(ctx)
-	err = errors.Join(err, n.server.Goodbye("the gateway is shutting down"))
-	if late := n.reactor.Shutdown(ctx, serviceRestart, "the gateway is shutting down"); late != nil {
-		n.log.Warn("not everything ended by itself", "error", late) // the fault of clients, most often
-	}
-	err = errors.Join(err, n.server.Close(), n.operator.Shutdown(ctx))
-	n.log.Info("stopped", "seconds", time.Since(began).Seconds())
-	return err
-}
-
-// serviceRestart is the close code for clients that should connect again, to
-// another node (registered under RFC 6455 section 11.7).
-const serviceRestart ws.StatusCode = 1012

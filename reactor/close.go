@@ -16,8 +16,9 @@ const (
 	gone            // the socket is closed
 )
 
-// Close sends a close frame and ends the connection when the client has answered
-// it, or after Config.CloseTimeout. Loop only, never waits. The text is the
+// Close sends a close frame, behind all that was queued before it, and ends the
+// connection when the client has answered it, or has neither done that nor taken
+// anything of what waits for Config.CloseTimeout. Loop only, never waits. The text is the
 // client's, at most 123 bytes of it; why is counted and given to Closed. On a
 // connection that is already ending it does nothing.
 func (c *Conn) Close(code ws.StatusCode, text string, why Reason) {

@@ -24,7 +24,7 @@ type Config struct {
 
 	Heartbeat        time.Duration // a connection silent for this long is pinged; default 20s
 	HeartbeatTimeout time.Duration // and after this long closed; default 60s
-	CloseTimeout     time.Duration // for a client to answer a close frame; default 5s
+	CloseTimeout     time.Duration // for a client to answer a close frame, from when it last took something; default 5s
 
 	Log     *slog.Logger // default: nowhere
 	Metrics *metrics.Set // default: a set that nobody reads

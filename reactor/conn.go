@@ -28,7 +28,7 @@ type Conn struct {
 	in      reader
 	why     Reason // set when the end begins
 	index   int32  // in Worker.conns
-	heard   uint32 // the beat of the last input; from the end's beginning, that of the beginning
+	heard   uint32 // the beat of the last input; from the end's beginning, that of it or of the last output
 	told    bool   // the handler knows that it is Closed
 }
 

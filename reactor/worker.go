@@ -78,6 +78,10 @@ func (w *Worker) Pool() *Pool { return w.pool }
 // be called on any goroutine.
 func (w *Worker) Connections() int { return int(w.connections.Load()) }
 
+// Conns returns the worker's connections, those that are ending included, in no
+// order. Loop only; the slice is the worker's, to be read in this turn.
+func (w *Worker) Conns() []*Conn { return w.conns }
+
 func newWorker(r *Reactor, index int) (*Worker, error) {
 	write, read, err := newWake()
 	if err != nil {

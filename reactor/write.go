@@ -65,6 +65,9 @@ func (w *Worker) written(nc *nbio.Conn, _ []byte, n int) {
 	}
 	w.counts.sentBytes.Add(n)
 	c.copied -= int32(n)
+	if c.state != open {
+		c.heard = w.sweep.beat // a slow reader that still reads is not cut off
+	}
 	if c.copied == 0 && !c.dirty {
 		c.touch()
 		w.inbox.rouse()

@@ -121,7 +121,7 @@ serves() {
 start_gateway() {
 	local log=$scratch/$1.log name=$1
 	shift
-	bin/gateway --listen 127.0.0.1:0 --operator 127.0.0.1:0 --set log.format=text "$@" >"$log" 2>&1 &
+	bin/gateway --listen 127.0.0.1:0 --operator 127.0.0.1:0 --set log.format=text --set drain.delay=0 "$@" >"$log" 2>&1 &
 	started+=("$!")
 	await "$!" "$name" serves "$log" || {
 		cat "$log" >&2

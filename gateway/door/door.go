@@ -11,6 +11,7 @@
 package door
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"net"
@@ -44,6 +45,7 @@ type Door struct {
 	waited   *metrics.Counter
 	slow     *metrics.Counter
 	refused  *metrics.Counter
+	shut     *metrics.Counter
 
 	mu     sync.Mutex             // guards what follows
 	inside map[net.Conn]time.Time // who holds a place, and since when; zero until the server has it
@@ -66,6 +68,7 @@ func New(l net.Listener, config Config) *Door {
 		waited:  set.GetOrCreateCounter("tidegate_handshake_waits_total"),
 		slow:    set.GetOrCreateCounter("tidegate_handshake_slow_total"),
 		refused: set.GetOrCreateCounter(`app_errors_total{reason="handshake_limit"}`),
+		shut:    set.GetOrCreateCounter(`app_errors_total{reason="draining"}`),
 	}
 	set.GetOrCreateGauge("tidegate_handshake_queue", func() float64 { return float64(d.count(func() int { return d.queue.len() })) })
 	set.GetOrCreateGauge("tidegate_handshakes", func() float64 { return float64(d.count(func() int { return len(d.inside) })) })
@@ -117,21 +120,38 @@ func (d *Door) Close() error {
 	d.ended.Wait()
 	late := time.Now().Add(farewell)
 	for _, c := range append(waiting, d.left()...) {
-		d.refused.Inc()
+		d.shut.Inc()
 		if time.Now().After(late) {
 			_ = c.Close()
 		} else {
-			deny(c)
+			deny(c, ending)
 		}
 	}
 	return err
 }
 
+// AwaitHandshakes returns when nobody holds a place any more, or when ctx ends. For
+// after Close: who was let in before it is served to the end, which http.Server's own
+// Shutdown does not do for a request that it has not read. It waits.
+func (d *Door) AwaitHandshakes(ctx context.Context) {
+	const pause = 2 * time.Millisecond // as http.Server does
+	for d.count(func() int { return len(d.inside) }) > 0 {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(pause):
+		}
+	}
+}
+
 // left is who had been given a place and was not accepted any more.
 func (d *Door) left() (all []net.Conn) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	for {
 		select {
 		case c := <-d.enter:
+			delete(d.inside, c)
 			all = append(all, c)
 		case c := <-d.refuse:
 			all = append(all, c)

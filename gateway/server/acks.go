@@ -69,6 +69,9 @@ func (a *ackMemory) done(id uint64) bool {
 	return a.runs && a.run.has(id) || a.more.may(id) && slices.ContainsFunc(a.more.runs, func(r ackRun) bool { return r.has(id) })
 }
 
+// pending reports whether something was asked that is not answered yet.
+func (a *ackMemory) pending() bool { return a.asks || a.more != nil && len(a.more.asked) > 0 }
+
 func (a *ackMemory) rest() *ackRest {
 	if a.more == nil {
 		a.more = new(ackRest)

@@ -41,23 +41,26 @@ const (
 	faultConnections  fault = "connection_limit"
 	faultHandshakes   fault = "handshake_limit"
 	faultHandshake    fault = "handshake"
+	faultDraining     fault = "draining"
 )
 
 var faults = []fault{
 	faultForbidden, faultBadRequest, faultGroupLimit, faultNoHandler, faultQueueFull, faultUnavailable,
 	faultUnknown, faultGap, faultHeld, faultNotWebSocket, faultUnknownHub, faultOrigin, faultUnauthorized,
-	faultConnections, faultHandshakes, faultHandshake,
+	faultConnections, faultHandshakes, faultHandshake, faultDraining,
 }
 
 // counters are the server's counts; every fault exists from the start, so that a
 // rate over it is right from the first one.
 type counters struct {
 	messages *metrics.Counter
+	drained  *metrics.Counter
 	errors   map[fault]*metrics.Counter
 }
 
 func (c *counters) init(set *metrics.Set) {
 	c.messages = set.NewCounter("app_messages_total")
+	c.drained = set.NewCounter("tidegate_drained_total")
 	c.errors = make(map[fault]*metrics.Counter, len(faults))
 	for _, f := range faults {
 		c.errors[f] = set.NewCounter(`app_errors_total{reason="` + string(f) + `"}`)

@@ -8,7 +8,6 @@ import (
 	"github.com/gobwas/ws"
 	"github.com/tidegate/tidegate/broker"
 	"github.com/tidegate/tidegate/gateway/wire"
-	"github.com/tidegate/tidegate/reactor"
 )
 
 // What Send answers. Wrapped, so compare with errors.Is.
@@ -63,25 +62,6 @@ func (s *Server) Send(ctx context.Context, o Outgoing) (broker.Position, error) 
 	f, _ := brokerFault(err)
 	s.counts.fault(f)
 	return broker.Position{}, err
-}
-
-// goodbye tells the JSON clients of one worker that they will be disconnected.
-// Called on that worker's loop.
-func (s *Server) goodbye(worker int, message string) {
-	frame := reactor.BuildFrame(false, 80+len(message), func(dst []byte) []byte {
-		return wire.AppendDisconnected(dst, message)
-	})
-	for name := range s.hubs {
-		t := s.relay.lookup(broker.Group{Hub: name, Name: everyone})
-		if t == nil {
-			continue // the broker has closed, and with it the group
-		}
-		for _, m := range t.workers[worker].group.Members() {
-			if m.Member.session().dialect == jsonDialect {
-				m.Member.conn.Send(frame)
-			}
-		}
-	}
 }
 
 // tryAgainLater is the close code for what may work at another time (RFC 6455

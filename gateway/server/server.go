@@ -11,7 +11,6 @@ package server
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"net"
 	"strings"
@@ -74,6 +73,7 @@ type Server struct {
 	hubs     map[string]*endpoint // by name
 	echo     *endpoint
 	decoders []wire.Decoder // one per worker, each owned by its worker's loop
+	drainers []drainer      // likewise
 	relay    *relay
 	counts   counters
 
@@ -100,6 +100,7 @@ func New(c Config) (*Server, error) {
 	}
 	s.echo = &endpoint{server: s}
 	s.decoders = make([]wire.Decoder, len(c.Workers))
+	s.newDrainers()
 	s.counts.init(c.Metrics)
 	s.relay = newRelay(s)
 	b, err := c.Broker(s.relay.receiver())
@@ -129,18 +130,9 @@ func (s *Server) endpoint(hub string) *endpoint {
 // It never waits.
 func (s *Server) Ready() error { return s.relay.broker.Ready() }
 
-// Goodbye has every worker send system/disconnected to the clients that understand
-// it. The close frames are the reactor's, whose shutdown is posted behind it.
-func (s *Server) Goodbye(message string) error {
-	var all error
-	for i, w := range s.Workers {
-		all = errors.Join(all, w.Post(func(*reactor.Worker) { s.goodbye(i, message) }))
-	}
-	return all
-}
-
-// Close ends the broker and the server's own goroutine. The reactor is shut down
-// before it, so that no session is left.
+// Close ends the broker and the server's own goroutines. The reactor is shut down
+// before it, so that no session is left and no task of the pool; what these have
+// left to write goes to the broker from here, before it is closed.
 func (s *Server) Close() error {
 	s.stop()
 	<-s.swept

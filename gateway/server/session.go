@@ -44,6 +44,7 @@ type session struct {
 	deflate  bool // agreed to permessage-deflate
 
 	// Owned by the loop.
+	stage       stage
 	conn        *reactor.Conn
 	memberships []*membership
 	acks        ackMemory
@@ -80,14 +81,18 @@ func (s *session) closeBacklog() {
 	}
 }
 
-// Open greets the client and joins it to what it is in from the start. Called
-// once, first, on the loop.
+// Open begins the session. Called once, first, on the loop.
 func (s *session) Open(c *reactor.Conn) {
 	s.conn = c
 	s.log("connection opened")
-	if s.dialect == echoDialect {
-		return
+	if s.dialect != echoDialect {
+		s.begin()
 	}
+	s.server.drainers[s.worker()].opened(s)
+}
+
+// begin greets the client and joins it to what it is in from the start.
+func (s *session) begin() {
 	if s.dialect == jsonDialect {
 		s.text(func(dst []byte) []byte { return wire.AppendConnected(dst, s.id.String(), s.identity.User) })
 	}
@@ -117,6 +122,7 @@ func (s *session) enter(name string) {
 // valid only during the call.
 func (s *session) Message(c *reactor.Conn, payload []byte, binary bool) {
 	switch {
+	case s.stage != present: // the client learns from its close that this was not taken
 	case s.dialect == echoDialect:
 		c.Send(reactor.NewFrame(payload, binary))
 	case s.dialect == simpleDialect:
@@ -168,6 +174,7 @@ func (s *session) plain(payload []byte, binary bool) {
 
 // Closed ends the session: it leaves every group. Called once, last, on the loop.
 func (s *session) Closed(_ *reactor.Conn, why reactor.Reason) {
+	s.stage = departed
 	for _, m := range s.memberships {
 		s.server.relay.leave(s, m)
 	}
@@ -186,6 +193,7 @@ func (s *session) Closed(_ *reactor.Conn, why reactor.Reason) {
 func (s *session) answer(ackID uint64, position string) {
 	s.acks.end(ackID, true)
 	s.text(func(dst []byte) []byte { return wire.AppendAck(dst, wire.Ack{ID: ackID, Position: position}) })
+	s.settled()
 }
 
 // refuse counts a request that was not done and, if it has an ackId, says why.
@@ -198,6 +206,7 @@ func (s *session) refuse(q *wire.Request, r refusal) {
 	s.text(func(dst []byte) []byte {
 		return wire.AppendAck(dst, wire.Ack{ID: q.AckID, Error: r.name, Text: r.text})
 	})
+	s.settled()
 }
 
 // text sends one text frame that only this client gets.

@@ -2,6 +2,7 @@ package server
 
 import (
 	"bytes"
+	"context"
 	"encoding/base64"
 	"log/slog"
 	"net/http"
@@ -115,6 +116,20 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, c *session, pro
 		s.counts.fault(faultHandshake)
 		s.Log.Warn("a connection was refused by the workers", "address", r.RemoteAddr, slog.Any("error", err))
 		conn.Close()
+	}
+}
+
+// AwaitHandshakes returns when no handshake is being made, or when ctx ends. The
+// listener is closed before it, so that none begins; net/http no longer knows of a
+// connection that is being upgraded. It waits, so not on a loop.
+func (s *Server) AwaitHandshakes(ctx context.Context) {
+	const pause = 2 * time.Millisecond // as net/http does
+	for s.upgrading.Load() > 0 {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(pause):
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package wire
 import (
 	"encoding/base64"
 	"strconv"
+	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -75,9 +76,15 @@ func AppendConnected(dst []byte, connectionID, user string) []byte {
 }
 
 // AppendDisconnected appends the last frame of a connection that the gateway ends.
-func AppendDisconnected(dst []byte, reason string) []byte {
+// after is how long the client should wait before it connects again, to the
+// millisecond; below one it is left out, and the client need not wait.
+func AppendDisconnected(dst []byte, reason string, after time.Duration) []byte {
 	dst = append(dst, `{"type":"system","event":"disconnected","message":`...)
 	dst = appendString(dst, reason)
+	if ms := after.Milliseconds(); ms > 0 {
+		dst = append(dst, `,"reconnectAfterMs":`...)
+		dst = strconv.AppendInt(dst, ms, 10)
+	}
 	return append(dst, '}')
 }
 

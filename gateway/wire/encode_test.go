@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 )
 
 // TestEncode: every server frame of the protocol, byte for byte.
@@ -22,7 +23,8 @@ func TestEncode(t *testing.T) {
 	dst := []byte("before")
 	f(AppendConnected(dst, "c1", "ann"), `{"type":"system","event":"connected","userId":"ann","connectionId":"c1"}`)
 	f(AppendConnected(dst, "c1", ""), `{"type":"system","event":"connected","connectionId":"c1"}`)
-	f(AppendDisconnected(dst, `the "node" stops`), `{"type":"system","event":"disconnected","message":"the \"node\" stops"}`)
+	f(AppendDisconnected(dst, `the "node" stops`, 0), `{"type":"system","event":"disconnected","message":"the \"node\" stops"}`)
+	f(AppendDisconnected(dst, "bye", 2500*time.Millisecond), `{"type":"system","event":"disconnected","message":"bye","reconnectAfterMs":2500}`)
 	f(append(dst, Pong...), `{"type":"pong"}`)
 
 	f(AppendAck(dst, Ack{ID: 1}), `{"type":"ack","ackId":1,"success":true}`)
@@ -51,7 +53,7 @@ func TestEscapes(t *testing.T) {
 		if whole := `{"type":"message","from":"server","dataType":"text","data":` + want + `}`; string(got) != whole {
 			t.Errorf("%q:\ngot  %s\nwant %s", text, got, whole)
 		}
-		if got := AppendDisconnected(nil, text); string(got) != `{"type":"system","event":"disconnected","message":`+want+`}` {
+		if got := AppendDisconnected(nil, text, 0); string(got) != `{"type":"system","event":"disconnected","message":`+want+`}` {
 			t.Errorf("%q as a string: %s", text, got)
 		}
 	}
