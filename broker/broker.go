@@ -46,7 +46,10 @@ type Message struct {
 	Exclude  string   // the connection that does not get it (noEcho); may be empty
 	ID       string   // the publisher's own id of the message, for idempotence; may be empty
 	Meta     string   // metadata as a JSON object of strings; may be empty
-	Lost     bool     // no message but a mark: what stood before it in the stream was lost
+	// Lost says that this is no message but a mark, with a group and a position and nothing
+	// else: of what stood before it in the stream something was lost. It is delivered, and
+	// read, in its place; who goes on from its position has been told.
+	Lost bool
 }
 
 // Publication is a message on its way into its stream, and the receipt that comes
@@ -93,9 +96,12 @@ type Receiver struct {
 	// once.
 	Deliver func(messages []*Message)
 
-	// Gap says that messages of an opened group were lost or trimmed before this
-	// node read them: delivery goes on after position at. Never called for a
-	// group whose messages were all delivered.
+	// Gap says that messages of an opened group were lost, or trimmed before this node
+	// read them: delivery goes on after position at, which may stand before what was
+	// delivered last if that was lost, too. Where that is possible there is an entry at
+	// the position, so that Read can go on from there. A loss that Gap has told of is not
+	// delivered as a Lost message again. Never called for a group whose messages were all
+	// delivered and are still there, or are there again.
 	Gap func(g Group, at Position)
 }
 

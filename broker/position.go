@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
@@ -29,6 +30,15 @@ func (p Position) IsZero() bool { return p == Position{} }
 // Before reports whether p stands before q in the same stream.
 func (p Position) Before(q Position) bool {
 	return p.Ms < q.Ms || p.Ms == q.Ms && p.Seq < q.Seq
+}
+
+// Compare is negative if p stands before q in the same stream, positive if behind it, and
+// zero if they are the same.
+func (p Position) Compare(q Position) int {
+	if c := cmp.Compare(p.Ms, q.Ms); c != 0 {
+		return c
+	}
+	return cmp.Compare(p.Seq, q.Seq)
 }
 
 // ParsePosition reads what String wrote.

@@ -9,7 +9,8 @@ import (
 )
 
 // The fields of a stream's entries. Only data is needed; unknown ones are ignored,
-// so that whoever adds entries by hand may add his own.
+// so that whoever adds entries by hand may add his own. An entry with fieldLost in
+// data's stead is a mark.
 const (
 	fieldData = "data"
 	fieldType = "type" // json if there is none
@@ -21,6 +22,9 @@ const (
 
 // encode appends a message's fields.
 func encode(m *broker.Message) []any {
+	if m.Lost {
+		return markValues
+	}
 	values := make([]any, 0, 12)
 	values = append(values, fieldData, m.Data)
 	if m.Type != "" && m.Type != broker.JSON {
@@ -38,6 +42,9 @@ func encode(m *broker.Message) []any {
 // anyone who reaches Redis can add entries, and one bad one must not end the
 // connections that get it. at is the entry's id.
 func (b *Broker) decode(g broker.Group, at broker.Position, e redis.XMessage) *broker.Message {
+	if isMark(e) {
+		return &broker.Message{Group: g, Position: at, Lost: true}
+	}
 	data, ok := e.Values[fieldData].(string)
 	if !ok {
 		b.skip(g, e.ID, "no_data", "it has no field data")

@@ -18,6 +18,7 @@ type follow struct {
 	// Owned by the read loop that has it.
 	open bool
 	last broker.Position // of the last entry that was read
+	told broker.Position // of the newest mark whose loss the receiver was told of by Gap
 
 	// Guarded by follows.mu.
 	master  *master   // whose read loop reads it
@@ -109,6 +110,27 @@ func (f *follows) resync(m *master) {
 	}
 }
 
+// distrust has every group of a master verified when it is read next.
+func (f *follows) distrust(m *master) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	m.connects++
+	for _, fo := range f.byKey {
+		if fo.master == m {
+			fo.verify = true
+		}
+	}
+}
+
+// reconnected reports whether a master's client has made a connection since its batch
+// was taken: the batch may have been read through that.
+func (m *master) reconnected() bool {
+	f := &m.broker.follows
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return m.connects != m.taken
+}
+
 // rehome replaces the layout. Groups whose master is another now are verified by
 // that one's read loop, once the old one has let go of them.
 func (f *follows) rehome(l *layout) {
@@ -130,6 +152,7 @@ func (f *follows) rehome(l *layout) {
 func (f *follows) take(m *master, dst []work, limit int) []work {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	m.taken = m.connects
 	n := 0
 	for _, fo := range m.dirty {
 		if len(dst) == limit {

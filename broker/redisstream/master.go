@@ -26,6 +26,11 @@ type master struct {
 	pulse    pulse
 	dirty    []*follow              // guarded by follows.mu
 	gathered []*broker.Message      // owned by readLoop: read and not handed over yet
+	keeping  []held                 // owned by readLoop: entries on their way into rings
+	suspects []*repair              // owned by readLoop: groups of the batch that could not be verified
+	unsure   bool                   // owned by readLoop: the batch may have been read from a server that was restarted
+	connects int                    // guarded by follows.mu: connections that client has made
+	taken    int                    // guarded by follows.mu: connects when the batch was taken
 	failing  time.Time              // owned by probeLoop: since when; zero: all is well
 	wrong    atomic.Pointer[error]  // what is wrong, as the probe found it last; nil when all is well
 	key      atomic.Pointer[string] // the probe's
@@ -42,6 +47,7 @@ func (b *Broker) newMaster(addr string) (*master, error) {
 	m.wrong.Store(&errStarting)
 	options := *b.options
 	options.Addr = addr
+	options.OnConnect = m.connected
 	m.client = redis.NewClient(&options)
 	bellOptions := *b.options
 	bellOptions.Addr = addr
@@ -62,6 +68,14 @@ func (m *master) close() error {
 	m.bell.hangUp()
 	m.ended.Wait()
 	return errors.Join(m.bell.client.Close(), m.client.Close())
+}
+
+// connected is called for each connection that the client makes. What is read through
+// it may come from a server that was restarted or replaced, so that no group's last
+// entry is believed to be there before that was seen.
+func (m *master) connected(context.Context, *redis.Conn) error {
+	m.broker.follows.distrust(m)
+	return nil
 }
 
 // signal wakes readLoop.

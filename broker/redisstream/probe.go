@@ -66,7 +66,12 @@ func (m *master) probe() error {
 	case <-m.bell.heard: // a ring that came late
 	default:
 	}
-	if err := m.client.Set(ctx, m.probeKey(), time.Now().UnixMilli(), max(time.Minute, 2*interval)).Err(); err != nil {
+	pipe := m.client.Pipeline()
+	set := pipe.Set(ctx, m.probeKey(), time.Now().UnixMilli(), max(time.Minute, 2*interval))
+	word := m.broker.epoch.ask(ctx, pipe, m.epochKey())
+	_, _ = pipe.Exec(ctx) // each command has its own error
+	m.checkEpoch(word)
+	if err := set.Err(); err != nil {
 		m.pulse.report(false)
 		return fmt.Errorf("redisstream: Redis cannot be reached, or refuses writes: %w", err)
 	}

@@ -126,12 +126,16 @@ func (m *master) read(batch []work) error {
 		}
 	}
 	_, _ = pipe.Exec(ctx) // each command has its own error
+	m.unsure = m.reconnected()
 	b.counts.fetchBatches.Inc()
 	var failed error
 	for i := range batch {
 		if err := m.handle(&batch[i]); err != nil {
 			failed = err
 		}
+	}
+	if err := m.repaired(); err != nil {
+		failed = err
 	}
 	m.handOver()
 	return failed
@@ -155,22 +159,24 @@ func (m *master) handle(w *work) error {
 		return nil
 	}
 	streams, err := w.ids.Result()
-	if errors.Is(err, redis.Nil) {
-		return nil // a second ring for the same entry
-	}
-	if err != nil {
+	switch {
+	case errors.Is(err, redis.Nil):
+		// A second ring for the same entry, or for one that went away.
+		if !w.last.IsZero() {
+			b.follows.again(w.follow, true)
+		}
+	case err != nil:
 		return b.blame(w, err)
-	}
-	entries := streams[0].Messages
-	if int64(len(entries)) >= b.page() && !w.last.IsZero() {
+	case m.unsure && !w.last.IsZero():
+		b.follows.again(w.follow, true)
+	case int64(len(streams[0].Messages)) < b.page():
+		m.deliver(w, streams[0].Messages)
+	case w.last.IsZero():
+		m.suspect(w)
+	default:
 		// So many that some before them may have been trimmed: read them again, from
 		// the last one that is known.
 		b.follows.again(w.follow, true)
-		return nil
-	}
-	m.deliver(w, entries)
-	if int64(len(entries)) >= b.page() {
-		b.follows.again(w.follow, false)
 	}
 	return nil
 }
@@ -211,18 +217,28 @@ func (m *master) deliver(w *work, entries []redis.XMessage) {
 		return
 	}
 	if w.swept {
-		b.follows.suspect(w.follow)
+		b.follows.unheard(w.follow)
 	}
+	after, keeping := w.last, m.keeping[:0]
 	for _, e := range entries {
 		at, err := broker.ParsePosition(e.ID)
 		if err != nil {
 			continue // Redis makes no such ids
 		}
 		w.last = at
-		if message := b.decode(w.group, at, e); message != nil {
-			m.gathered = append(m.gathered, message)
+		message := b.decode(w.group, at, e)
+		keeping = append(keeping, held{at, message})
+		if message == nil || message.Lost && !w.told.Before(at) {
+			continue
 		}
+		if message.Lost {
+			b.counts.gaps.Inc()
+		}
+		m.gathered = append(m.gathered, message)
 	}
+	b.rings.add(w.key, after, keeping)
+	clear(keeping)
+	m.keeping = keeping
 	b.counts.fetched.Add(len(entries))
 	b.counts.lagMilliseconds.Store(max(0, time.Now().UnixMilli()-int64(w.last.Ms)))
 	if len(m.gathered) >= gatherLimit {

@@ -54,6 +54,8 @@ type Broker struct {
 
 	layout  atomic.Pointer[layout] // the same as that of follows
 	follows follows
+	rings   rings
+	epoch   epoch
 	handing sync.Mutex // held while the receiver is called, by one read loop at a time
 
 	queueing                    sync.Mutex   // guards the writers' queues and full; held for moments
@@ -80,7 +82,10 @@ func New(config Config) (*Broker, error) {
 	b := &Broker{config: config, node: rand.Text(), options: options}
 	b.ctx, b.stop = context.WithCancel(context.Background())
 	b.follows.byKey = make(map[string]*follow)
+	b.rings.byKey = make(map[string]*ring)
+	b.epoch.words = make(map[string]string)
 	b.counts.init(config.Metrics, b)
+	b.rings.dropped = b.counts.heldDropped
 	m, err := b.newMaster(options.Addr)
 	if err != nil {
 		b.stop()

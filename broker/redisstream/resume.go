@@ -5,20 +5,79 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/redis/go-redis/v9"
 	"github.com/tidegate/tidegate/broker"
 )
 
-// Resume looks whether the entry at the position is still there: trimming cuts only
-// the old end, so what came after it is there, too.
+// Resume looks whether the entry at the position is still there, since trimming cuts
+// only the old end, and whether a mark of a loss comes after it. What this node holds of
+// the stream answers without Redis: so many come back at once, after a moment.
 func (b *Broker) Resume(ctx context.Context, g broker.Group, since broker.Position) (whole bool, err error) {
 	if b.closed.Load() {
 		return false, broker.ErrClosed
 	}
-	entries, err := b.commands().XRangeN(ctx, b.key(g), since.String(), "+", 1).Result()
-	if err != nil {
+	if after, found := b.holds(g, since); found {
+		return !slices.ContainsFunc(after, func(h held) bool { return h.message != nil && h.message.Lost }), nil
+	}
+	if since.IsZero() {
+		if whole, err = b.untrimmed(ctx, g); err != nil || !whole {
+			return false, err
+		}
+	}
+	return b.unmarked(ctx, g, since)
+}
+
+// holds returns what this node holds of a group that it follows after a position, if it
+// holds the entry at the position.
+func (b *Broker) holds(g broker.Group, since broker.Position) (after []held, found bool) {
+	f := &b.follows
+	f.mu.Lock()
+	fo := f.byKey[b.key(g)]
+	f.mu.Unlock()
+	if fo == nil {
+		return nil, false
+	}
+	return b.rings.after(fo.key, since, fo.since)
+}
+
+// untrimmed reports whether a group's stream has every entry that was ever added to it.
+// A group without one may be new, or have expired, which is the same, or be lost: that it
+// is if the server's whole history was a short time ago.
+func (b *Broker) untrimmed(ctx context.Context, g broker.Group) (bool, error) {
+	info, err := b.commands().XInfoStream(ctx, b.key(g)).Result()
+	switch {
+	case redis.HasErrorPrefix(err, "no such key"):
+		return !b.epoch.changedWithin(b.config.Limits.GroupExpiry), nil
+	case err != nil:
 		return false, fmt.Errorf("redisstream: resume %s: %w: %w", g, broker.ErrUnavailable, err)
 	}
-	return len(entries) > 0 && entries[0].ID == since.String(), nil
+	return info.EntriesAdded == info.Length && !b.epoch.changedWithin(b.config.Limits.GroupExpiry), nil
+}
+
+// unmarked reports whether the entry at a position is there, and no mark of a loss after
+// it. It reads in pages, and not further than a stream can be long.
+func (b *Broker) unmarked(ctx context.Context, g broker.Group, since broker.Position) (bool, error) {
+	from, first := since.String(), !since.IsZero()
+	for left := 2*b.config.Limits.Capacity + int(b.page()); left > 0; left -= int(b.page()) {
+		entries, err := b.commands().XRangeN(ctx, b.key(g), from, "+", b.page()+1).Result()
+		if err != nil {
+			return false, fmt.Errorf("redisstream: resume %s: %w: %w", g, broker.ErrUnavailable, err)
+		}
+		if first && (len(entries) == 0 || entries[0].ID != from) {
+			return false, nil
+		}
+		if first {
+			entries, first = entries[1:], false // who stands at a mark knows of it
+		}
+		if slices.ContainsFunc(entries, isMark) {
+			return false, nil
+		}
+		if len(entries) < int(b.page()) {
+			return true, nil
+		}
+		from = "(" + entries[len(entries)-1].ID
+	}
+	return false, nil
 }
 
 // Last asks Redis for the newest messages of a group.

@@ -1,8 +1,6 @@
 package redisstream
 
 import (
-	"context"
-	"math"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -14,72 +12,91 @@ import (
 // Ids would not show it, since they come from a clock and go on rising whatever
 // was lost.
 func (m *master) verified(w *work, entries []redis.XMessage) {
-	b := m.broker
-	if len(entries) > 0 && entries[0].ID == w.last.String() {
-		entries = entries[1:]
-		m.deliver(w, entries)
-		if int64(len(entries)) >= b.page() {
-			b.follows.again(w.follow, true)
+	if len(entries) == 0 || entries[0].ID != w.last.String() {
+		m.suspect(w)
+		return
+	}
+	entries = entries[1:]
+	m.deliver(w, entries)
+	if int64(len(entries)) >= m.broker.page() {
+		m.broker.follows.again(w.follow, true)
+	}
+}
+
+// suspect has a group repaired when the batch was read.
+func (m *master) suspect(w *work) {
+	r := &repair{work: w}
+	r.held, r.begins = m.broker.rings.upTo(w.key, w.last)
+	m.suspects = append(m.suspects, r)
+}
+
+// repaired repairs the suspects of a batch. What could not be settled is read again.
+func (m *master) repaired() error {
+	defer func() { clear(m.suspects); m.suspects = m.suspects[:0] }()
+	return m.repairAll(m.suspects)
+}
+
+// settle has the group of a repair go on.
+func (m *master) settle(r *repair) {
+	b, w := m.broker, r.work
+	switch r.step {
+	case forget:
+		w.last = broker.Position{}
+		b.rings.clear(w.key)
+		b.follows.again(w.follow, false)
+		return
+	case goOn:
+		if r.common >= 0 {
+			// Entries that were not fit to be sent are not put back.
+			w.last = r.held[r.common].at
 		}
-		return
+	case skip:
+		first, _ := broker.ParsePosition(r.rest[0].ID)
+		m.gap(w, before(first), "trimmed before it could be read; a larger capacity lasts for a longer pause")
+	case announce:
+		at, rest := r.resumption()
+		w.told = r.mark
+		for _, e := range r.rest {
+			if isMark(e) {
+				w.told, _ = broker.ParsePosition(e.ID)
+			}
+		}
+		r.rest = rest
+		m.gap(w, at, "lost by Redis; an append-only file, and for a replica min-replicas-to-write, keep it")
 	}
-	if len(entries) > 0 {
-		first, _ := broker.ParsePosition(entries[0].ID)
-		m.gap(w.follow, before(first))
-		m.deliver(w, entries)
-		b.follows.again(w.follow, true)
-		return
-	}
-	m.rewound(w.follow)
+	m.deliver(w, r.rest)
+	b.follows.again(w.follow, true)
 }
 
-// before is the position just before p.
-func before(p broker.Position) broker.Position {
-	if p.Seq > 0 {
-		return broker.Position{Ms: p.Ms, Seq: p.Seq - 1}
+// resumption is the position after which delivery goes on after a loss, and what is known
+// to stand behind it. Where that is possible it is an entry's, so that who falls behind
+// there can read on.
+func (r *repair) resumption() (at broker.Position, rest []redis.XMessage) {
+	at, rest = r.mark, r.rest
+	switch {
+	case r.common >= 0:
+		at = r.held[r.common].at
+	case len(rest) > 0:
+		first, _ := broker.ParsePosition(rest[0].ID)
+		at = before(first)
 	}
-	return broker.Position{Ms: p.Ms - 1, Seq: math.MaxUint64}
-}
-
-// rewound is for a stream in which neither the last known entry is any more, nor
-// one after it: it expired, or its history was lost. Delivery goes on after what
-// there is now.
-func (m *master) rewound(fo *follow) {
-	b := m.broker
-	ctx, cancel := context.WithTimeout(m.ctx, timeout)
-	defer cancel()
-	tail, err := m.client.XRevRangeN(ctx, fo.key, "+", "-", 1).Result()
-	if err != nil {
-		b.follows.again(fo, true)
-		return
+	for len(rest) > 0 && isMark(rest[0]) {
+		at, _ = broker.ParsePosition(rest[0].ID)
+		rest = rest[1:]
 	}
-	now := broker.Position{}
-	if len(tail) > 0 {
-		now, _ = broker.ParsePosition(tail[0].ID)
-	}
-	if fo.last.Before(now) {
-		b.follows.again(fo, true) // something was added this moment
-		return
-	}
-	quiet := time.Since(time.UnixMilli(int64(fo.last.Ms)))
-	if now.IsZero() && quiet >= b.config.Limits.GroupExpiry {
-		fo.last = now // expired, as it should
-		return
-	}
-	m.gap(fo, now)
+	return at, rest
 }
 
 // gap goes on after a position, and says that what was before it is lost.
-func (m *master) gap(fo *follow, at broker.Position) {
+func (m *master) gap(w *work, at broker.Position, why string) {
 	b := m.broker
 	b.counts.gaps.Inc()
-	b.config.Log.Warn("a stream's history was lost or trimmed before it could be read; keep an append-only file, and a capacity for the longest pause",
-		"key", fo.key, "last", fo.last.String(), "position", at.String())
-	fo.last = at
+	b.config.Log.Warn("a part of a stream's history is gone: it was "+why, "key", w.key, "last", w.last.String(), "position", at.String())
+	w.last = at
 	m.handOver()
 	b.handing.Lock()
 	defer b.handing.Unlock()
-	b.config.Receiver.Gap(fo.group, at)
+	b.config.Receiver.Gap(w.group, at)
 }
 
 // sweepLoop has every group verified once in Config.Sweep, spread over it, in case
@@ -95,6 +112,7 @@ func (b *Broker) sweepLoop() {
 			return
 		case <-tick.C:
 		}
+		b.rings.sweep()
 		b.counts.sweepFound.Add(b.follows.missed(2 * b.config.Probe))
 		if len(round) == 0 {
 			round = b.follows.all()
@@ -128,8 +146,8 @@ func (f *follows) sweep(some []*follow) {
 	f.mu.Unlock()
 }
 
-// suspect notes that a sweep found entries; their ring may only be late.
-func (f *follows) suspect(fo *follow) {
+// unheard notes that a sweep found entries; their ring may only be late.
+func (f *follows) unheard(fo *follow) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	fo.found = time.Now()

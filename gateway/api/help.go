@@ -54,7 +54,13 @@ var help = map[string]string{
 	"tidegate_broker_doorbell_rings_total":  "Notifications that keys have changed.",
 	"tidegate_broker_resyncs_total":         "Times that all groups were read and verified, by cause.",
 	"tidegate_broker_sweep_found_total":     "Groups in which the sweep found what no notification had told of; must stay 0.",
-	"tidegate_broker_gaps_total":            "Streams whose history was lost before it could be read.",
+	"tidegate_broker_gaps_total":            "Times that a part of a stream's history was found to be gone, and members were told.",
+	"tidegate_broker_put_back_total":        "Entries that Redis had lost and that were added again from this node's memory.",
+	"tidegate_broker_markers_total":         "Marks of a loss that this node has added to streams.",
+	"tidegate_broker_epochs_total":          "Times that Redis was found to have another history than before.",
+	"tidegate_broker_held_messages":         "Entries kept in memory in case Redis loses them.",
+	"tidegate_broker_held_bytes":            "Bytes of the entries kept in memory in case Redis loses them.",
+	"tidegate_broker_held_dropped_total":    "Entries kept in memory that were let go of early, because of the bound of all of them.",
 	"tidegate_broker_skipped_total":         "Stream entries that are not fit to be sent, by reason.",
 }
 

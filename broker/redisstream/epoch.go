@@ -1,0 +1,89 @@
+package redisstream
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// epoch is a word that whoever comes first leaves in Redis, and that goes away with all
+// that Redis forgets. Another word than the last time means that its history is another,
+// too: it was flushed, restarted empty, or replaced by a server that lagged or knew
+// nothing.
+type epoch struct {
+	mu      sync.Mutex // guards what follows
+	words   map[string]string
+	changed time.Time // the last time that this node saw
+	refused bool      // Redis does not let us read it; that was logged
+}
+
+// ask asks for the word under a key, and leaves one if there is none.
+func (e *epoch) ask(ctx context.Context, pipe redis.Pipeliner, key string) *epochAnswer {
+	word := rand.Text()
+	return &epochAnswer{pipe.SetArgs(ctx, key, word, redis.SetArgs{Mode: "NX", Get: true}), key, word}
+}
+
+// epochAnswer is what ask gives.
+type epochAnswer struct {
+	cmd  *redis.StatusCmd
+	key  string
+	word string // that was left if there was none
+}
+
+// took takes an answer and reports whether the word is another than it was before; the
+// first that a node hears is not. An error is Redis's refusal: the node goes on without,
+// and verifies what it reads as ever.
+func (e *epoch) took(a *epochAnswer) (changed bool, err error) {
+	word, err := a.cmd.Result()
+	if errors.Is(err, redis.Nil) {
+		word, err = a.word, nil
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if err != nil {
+		var reply redis.Error
+		if !errors.As(err, &reply) || e.refused {
+			return false, nil
+		}
+		e.refused = true
+		return false, err
+	}
+	before := e.words[a.key]
+	e.words[a.key], e.refused = word, false
+	if before == "" || before == word {
+		return false, nil
+	}
+	e.changed = time.Now()
+	return true, nil
+}
+
+// changedWithin reports whether this node saw a change within the time.
+func (e *epoch) changedWithin(d time.Duration) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return !e.changed.IsZero() && time.Since(e.changed) < d
+}
+
+// epochKey is where a master has its word.
+func (m *master) epochKey() string { return m.broker.own("epoch") }
+
+// checkEpoch takes the answer that came with a probe. After a change every group is
+// verified, as after a connection was lost.
+func (m *master) checkEpoch(a *epochAnswer) {
+	b := m.broker
+	changed, err := b.epoch.took(a)
+	if err != nil {
+		b.config.Log.Warn("Redis does not tell its epoch, so that a lost history shows only in groups that this node reads; see the rights in docs/operations.md", "key", a.key, "error", err)
+	}
+	if !changed {
+		return
+	}
+	b.counts.epochs.Inc()
+	b.counts.resyncEpoch.Inc()
+	b.config.Log.Error("Redis has another history than before: it was flushed, restarted without its data, or replaced by a server without it; every group is verified", "key", a.key)
+	b.follows.resync(m)
+}
