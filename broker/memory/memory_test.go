@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"testing"
+	"time"
 
 	"github.com/VictoriaMetrics/metrics"
 	"github.com/tidegate/tidegate/broker"
@@ -112,4 +113,29 @@ func benchmarkPublish(b *testing.B, size int) {
 		}
 	}
 	b.ReportMetric(float64(b.N*size)/b.Elapsed().Seconds(), "messages/s")
+}
+
+// TestSaidWhileOpened: a message that comes while its group is being opened is
+// delivered, though nothing else is ever said.
+func TestSaidWhileOpened(t *testing.T) {
+	delivered := make(chan *broker.Message, 1)
+	l := broker.Limits{Capacity: 100, GroupExpiry: 1 << 40, QueueMessages: 1000, QueueBytes: 1 << 20}
+	b := open(t, l, broker.Receiver{
+		Opened:    func(broker.Group, broker.Position, error) {},
+		Published: func([]broker.Outcome) {},
+		Deliver:   func(messages []*broker.Message) { delivered <- messages[0] },
+	})
+	defer b.Close()
+	for i := range 2000 {
+		g := broker.Group{Hub: "chat", Name: fmt.Sprint(i)}
+		b.Subscribe(g)
+		if _, err := b.Publish([]broker.Publication{{Message: &broker.Message{Group: g, Data: []byte("x")}}}); err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case <-delivered:
+		case <-time.After(20 * time.Second):
+			t.Fatalf("the message of group %s does not come", g)
+		}
+	}
 }

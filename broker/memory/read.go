@@ -123,8 +123,8 @@ func (b *Broker) read(s *stream, t *batch) {
 // handOver gives the receiver what has gathered: the messages first, since they have
 // further to go.
 func (b *Broker) handOver(t *batch) {
-	if len(t.outcomes) == 0 {
-		return
+	if len(t.outcomes) == 0 && len(t.messages) == 0 {
+		return // messages come alone if they were taken when their group was opened
 	}
 	r := &b.config.Receiver
 	if len(t.messages) > 0 {
