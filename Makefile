@@ -9,7 +9,7 @@ ARGS     ?=
 FUZZTIME ?= 60s
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test lint fuzz bench bench-limit bench-idle bench-slow bench-storm bench-workers redis image clean
+.PHONY: help build run test lint fuzz bench bench-limit bench-idle bench-slow bench-storm bench-workers bench-faults bench-check redis image clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -47,6 +47,14 @@ bench-storm: build ## 18,000 connections that come and leave at once
 
 bench-workers: build ## throughput and spread with 1 and 2 workers
 	scripts/bench-scene.sh workers $(ARGS)
+
+bench-faults: build ## what members lose and how long they wait while Redis, nodes and readers fail
+	scripts/install-redis.sh
+	scripts/bench-scene.sh faults $(ARGS)
+
+bench-check: build ## clients that come and go at random while Redis fails; ARGS=--seed=N repeats a run
+	scripts/install-redis.sh
+	scripts/bench-scene.sh check $(ARGS)
 
 redis: ## install redis-server (Debian, as root); no service is started
 	scripts/install-redis.sh

@@ -128,6 +128,13 @@ func (n *Node) Close() error {
 	}
 }
 
+// Kill ends the gateway at once, as kill -9 does, and waits until it is gone. It is
+// called instead of Close.
+func (n *Node) Kill() {
+	_ = n.cmd.Process.Kill() // ended already: the channel has it
+	<-n.ended
+}
+
 // at is the plan, pointed at this node.
 func (n *Node) at(p Plan) Plan {
 	p.URL, p.Operator = n.URL, n.Operator

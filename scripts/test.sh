@@ -11,6 +11,12 @@ clients() {
 	scripts/e2e/browser-test.sh
 }
 
+# Redis and nodes fail under load: the short forms of the two that check what is lost.
+faults() {
+	scripts/install-redis.sh
+	bin/bench faults --gateway bin/gateway --quick --quiet --fault cut,kill-aof
+}
+
 # run_stage NAME prints the stage's command and runs it. -count=1: a result out of
 # the cache proves nothing about the Redis and the kernel of this machine.
 run_stage() {
@@ -30,6 +36,7 @@ run_stage() {
 	chroot) show scripts/chroot.sh ;;
 	nodes) show scripts/nodes.sh ;;
 	clients) show clients ;;
+	faults) show faults ;;
 	*)
 		echo "test.sh: unknown stage $1: the stages are ${all[*]}" >&2
 		exit 2
@@ -42,7 +49,7 @@ show() {
 	"$@"
 }
 
-all=(lint build unit fuzz metrics chroot nodes clients)
+all=(lint build unit fuzz metrics chroot nodes clients faults)
 stages=("$@")
 [ $# -gt 0 ] || stages=("${all[@]}")
 

@@ -1,0 +1,281 @@
+package main
+
+import (
+	"fmt"
+	"time"
+)
+
+// Findings is what a judge found in a chronicle. Deliveries are counted by member:
+// one message to ten members is ten.
+type Findings struct {
+	Acked      int `json:"acked"`
+	Refused    int `json:"refused"`
+	Unanswered int `json:"unanswered"` // the outcome is not known to the speaker
+
+	Delivered  int `json:"delivered"`
+	Lost       int `json:"lost"`      // owed, did not come, and nobody said so
+	Tails      int `json:"tails"`     // those of them that are missing at a member's end
+	Announced  int `json:"announced"` // did not come, and the member was told
+	Duplicated int `json:"duplicated"`
+	Reordered  int `json:"reordered"`
+	Stray      int `json:"stray"`  // messages that nobody said, or to a group that the member is not in
+	Denied     int `json:"denied"` // the speaker was told that they were not taken, and they came
+	Moved      int `json:"moved"`  // seen at two places
+	Gone       int `json:"gone"`   // acked and not in the stream, which nothing was taken from
+
+	Resumes   int `json:"resumes"`   // joins with since
+	Recovered int `json:"recovered"` // those of them that missed nothing
+	Notices   int `json:"notices"`   // announcements that messages were lost
+	Needless  int `json:"needless"`  // those of them that came although the stream had lost nothing
+
+	Silence time.Duration `json:"silence_ns"`  // the longest, of a group at a member that stayed
+	Recover time.Duration `json:"recovery_ns"` // from the fault's end until all who stayed had newer messages
+	Broken  []string      `json:"broken"`      // the first of each kind, in words
+}
+
+// brokenLimit bounds Broken: what is wrong once is wrong a thousand times.
+const brokenLimit = 5
+
+// Passed reports whether every promise was kept.
+func (f *Findings) Passed() bool {
+	return f.Lost+f.Duplicated+f.Reordered+f.Stray+f.Denied+f.Moved+f.Gone+f.Needless+len(f.Broken) == 0
+}
+
+// note keeps an example.
+func (f *Findings) note(format string, args ...any) {
+	if len(f.Broken) < brokenLimit {
+		f.Broken = append(f.Broken, fmt.Sprintf(format, args...))
+	}
+}
+
+// Judge compares what every member saw with what is true.
+func (c *Chronicle) Judge() *Findings {
+	f := &Findings{Broken: []string{}}
+	for g := range c.Groups {
+		t := c.truthsOf(g)
+		f.Denied += t.denied
+		f.Moved += t.moved
+		f.Gone += t.gone
+		f.utterances(c.Spoken[g])
+		for id := range c.Members {
+			m := membership{id: id, group: g, history: &c.Members[id], truths: t, findings: f}
+			m.read()
+			f.timing(c, &c.Members[id], g)
+		}
+	}
+	if c.Whole {
+		f.Needless = f.Notices
+	}
+	f.sums()
+	return f
+}
+
+// sums notes what is not found at one member.
+func (f *Findings) sums() {
+	for _, s := range []struct {
+		n    int
+		what string
+	}{
+		{f.Denied, "message was refused, and came all the same"},
+		{f.Moved, "message was seen at two places of its stream"},
+		{f.Gone, "message was acked, and is not in a stream that lost nothing"},
+		{f.Needless, "notice of a loss came although the stream had lost nothing"},
+	} {
+		if s.n > 0 {
+			f.Broken = append(f.Broken, fmt.Sprintf("%d times: a %s", s.n, s.what))
+		}
+	}
+}
+
+// utterances counts what became of what was said.
+func (f *Findings) utterances(said []Utterance) {
+	for _, u := range said {
+		switch u.Fate {
+		case fateAcked:
+			f.Acked++
+		case fateRefused:
+			f.Refused++
+		default:
+			f.Unanswered++
+		}
+	}
+}
+
+// stretch is a part of a member's time in a group in which it was not told of any
+// loss: it is owed all that stands after from up to to.
+type stretch struct {
+	from, to Place
+	notice   time.Duration // when it was told of a loss, which ended the stretch; 0: it was not
+}
+
+// membership is the way of one member through one group, event by event.
+type membership struct {
+	id, group int
+	history   *History
+	truths    *truths
+	findings  *Findings
+
+	// Since it joined without since. From there on it is owed each message once.
+	in    bool // it is a member now
+	came  time.Duration
+	chain []stretch
+	heard map[Said]bool
+	last  map[int]uint64 // by speaker, the highest number heard, plus one
+}
+
+// read goes through the events.
+func (m *membership) read() {
+	for _, e := range m.history.Events {
+		if e.Group == m.group {
+			m.event(e)
+		}
+	}
+	m.finish(m.history.Home)
+}
+
+// event takes one of them.
+func (m *membership) event(e Event) {
+	f := m.findings
+	switch e.Kind {
+	case sawJoin:
+		m.finish(false)
+		m.came, m.heard, m.last = e.At, map[Said]bool{}, map[int]uint64{}
+		m.chain = []stretch{{from: e.Place, to: e.Place}}
+		m.in = true
+	case sawResume:
+		f.Resumes++
+		f.Recovered++
+		m.in = true
+	case sawMissed:
+		f.Resumes++
+		m.in = true
+		m.announce(e)
+	case sawGap:
+		m.announce(e)
+	case sawMessage:
+		m.message(e)
+	case sawPart:
+		m.in = false
+	}
+}
+
+// announce ends a stretch: what did not come is not lost silently.
+func (m *membership) announce(e Event) {
+	m.findings.Notices++
+	if len(m.chain) == 0 {
+		return // told at its first join, which owes nothing yet
+	}
+	m.chain[len(m.chain)-1].notice = e.At
+	m.chain = append(m.chain, stretch{from: e.Place, to: e.Place})
+}
+
+// message checks one message against those before it.
+func (m *membership) message(e Event) {
+	f := m.findings
+	if m.truths.known[e.Said] == nil || !m.in {
+		f.Stray++
+		f.note("member %d, group %d: message %v at %v, which nobody said, or where the member is not", m.id, m.group, e.Said, e.Place)
+		return
+	}
+	if m.heard[e.Said] {
+		f.Duplicated++
+		f.note("member %d, group %d: message %v at %v came twice, the second time %v after the start", m.id, m.group, e.Said, e.Place, e.At)
+		return
+	}
+	m.heard[e.Said] = true
+	f.Delivered++
+	s := &m.chain[len(m.chain)-1]
+	if e.Place.compare(s.to) <= 0 || e.Said.Seq < m.last[e.Said.Speaker] {
+		f.Reordered++
+		f.note("member %d, group %d: message %v at %v came after %v, %v after the start", m.id, m.group, e.Said, e.Place, s.to, e.At)
+	}
+	m.last[e.Said.Speaker] = max(m.last[e.Said.Speaker], e.Said.Seq+1)
+	if e.Place.compare(s.to) > 0 {
+		s.to = e.Place
+	}
+}
+
+// finish settles what the member was owed since it came. At home it is owed the
+// tail as well.
+func (m *membership) finish(home bool) {
+	if len(m.chain) == 0 {
+		return
+	}
+	tail := m.chain[len(m.chain)-1].to
+	if home {
+		m.chain[len(m.chain)-1].to = endOfStream
+	}
+	lost := map[Said]bool{}
+	for _, s := range m.chain {
+		first, after := m.truths.between(s.from, s.to)
+		for _, t := range m.truths.list[first:max(first, after)] {
+			if m.owed(t) && !lost[t.Said] {
+				lost[t.Said] = true
+				m.loss(t, t.Place.compare(tail) > 0)
+			}
+		}
+	}
+	if told := m.told(); told > 0 {
+		for _, t := range m.truths.list {
+			if !m.heard[t.Said] && !lost[t.Said] && t.Sent >= m.came && t.Sent <= told {
+				m.findings.Announced++
+			}
+		}
+	}
+	m.chain, m.in = nil, false
+}
+
+// told is when the member was told of a loss last; 0: never.
+func (m *membership) told() (at time.Duration) {
+	for _, s := range m.chain {
+		at = max(at, s.notice)
+	}
+	return at
+}
+
+// owed reports whether the member had a right to a message that stands in one of
+// its stretches. What its stream lost it is owed a notice of, whenever
+// that came: who reads on cannot know of it before somebody else does. And what the
+// stream had lost before the member came is nothing to it.
+func (m *membership) owed(t truth) bool {
+	if m.heard[t.Said] {
+		return false
+	}
+	if t.Kept {
+		return true
+	}
+	return m.told() < t.Sent && (t.Answered == 0 || t.Answered > m.came)
+}
+
+// loss counts a message that did not come.
+func (m *membership) loss(t truth, tail bool) {
+	f := m.findings
+	f.Lost++
+	where := "before others that came"
+	if tail {
+		f.Tails++
+		where = "at its end"
+	}
+	f.note("member %d, group %d: message %v at %v (said %v after the start, kept %t) is missing %s and nobody said so", m.id, m.group, t.Said, t.Place, t.Sent, t.Kept, where)
+}
+
+// timing measures a member that stayed.
+func (f *Findings) timing(c *Chronicle, h *History, group int) {
+	if !h.Steady {
+		return
+	}
+	var last, fresh time.Duration
+	for _, e := range h.Events {
+		if e.Group != group || e.Kind != sawMessage {
+			continue
+		}
+		if last > 0 && (c.Settled == 0 || e.At <= c.Settled) {
+			f.Silence = max(f.Silence, e.At-last)
+		}
+		last = e.At
+		if fresh == 0 && e.Sent >= c.Cured {
+			fresh = e.At
+			f.Recover = max(f.Recover, e.At-c.Cured)
+		}
+	}
+}
