@@ -40,6 +40,8 @@ type frame struct {
 	Data         json.RawMessage
 	FromUserID   string
 	Position     string
+	Recovered    *bool
+	Gap          bool
 	Message      string
 
 	ReconnectAfterMs int

@@ -65,6 +65,7 @@ func serverConfig(n *node, keys auth.Keys) server.Config {
 			Connections:         c.Limits.Connections,
 			GroupsPerConnection: c.Limits.GroupsPerConnection,
 			GroupNameBytes:      c.Limits.GroupNameBytes,
+			History:             c.Capacity,
 		},
 		Log:     n.log,
 		Metrics: n.metrics,

@@ -23,6 +23,7 @@ type delivery struct {
 	last      broker.Position
 	exclude   connectionID            // who does not get them
 	excluding bool                    // somebody does not
+	lost      bool                    // no messages, but a gap: what stood before last was lost
 	messages  int                     // how many they are
 	bytes     int                     // of payload
 	frames    [variants]reactor.Frame // one per form in which the group's members get them
@@ -50,8 +51,9 @@ func run(messages []*broker.Message) (n int) {
 	return n
 }
 
-// encode makes the frames of messages that go together.
-func (d *delivery) encode(b *reactor.Builder, messages []*broker.Message, wanted [variants]bool) {
+// encode makes the frames of messages that go together; gap says that something before
+// them was lost.
+func (d *delivery) encode(b *reactor.Builder, messages []*broker.Message, wanted [variants]bool, gap bool) {
 	d.messages = len(messages)
 	d.first, d.last = messages[0].Position, messages[d.messages-1].Position
 	for _, m := range messages {
@@ -64,8 +66,8 @@ func (d *delivery) encode(b *reactor.Builder, messages []*broker.Message, wanted
 		if !want {
 			continue
 		}
-		for _, m := range messages {
-			d.add(b, m, variant(v))
+		for i, m := range messages {
+			d.add(b, m, variant(v), gap && i == 0)
 		}
 		d.frames[v] = b.Frame()
 	}
@@ -73,11 +75,11 @@ func (d *delivery) encode(b *reactor.Builder, messages []*broker.Message, wanted
 
 // add appends one message in one form. What would not gain by being compressed stays as
 // it is.
-func (d *delivery) add(b *reactor.Builder, m *broker.Message, v variant) {
+func (d *delivery) add(b *reactor.Builder, m *broker.Message, v variant, gap bool) {
 	binary := v.simple() && m.Type == broker.Binary
 	appendTo := func(dst []byte) []byte { return append(dst, m.Data...) }
 	if !v.simple() {
-		appendTo = func(dst []byte) []byte { return envelope(dst, m) }
+		appendTo = func(dst []byte) []byte { return envelope(dst, m, gap) }
 	}
 	if v.plain() {
 		b.Add(binary, appendTo)
@@ -91,7 +93,7 @@ func (d *delivery) add(b *reactor.Builder, m *broker.Message, v variant) {
 }
 
 // envelope appends a message as clients of the JSON protocol read it.
-func envelope(dst []byte, m *broker.Message) []byte {
+func envelope(dst []byte, m *broker.Message, gap bool) []byte {
 	w := wire.Message{
 		From:     "group",
 		Group:    m.Group.Name,
@@ -99,6 +101,7 @@ func envelope(dst []byte, m *broker.Message) []byte {
 		Data:     m.Data,
 		FromUser: m.User,
 		Metadata: m.Meta,
+		Gap:      gap,
 	}
 	var position [48]byte
 	if m.Group.Name == everyone {

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -33,6 +34,15 @@ func (r *relay) newHandover() *handover {
 // on the broker's read goroutine; it waits while every worker has as much before it as
 // it may, which is the back-pressure.
 func (r *relay) deliver(messages []*broker.Message) {
+	if i := slices.IndexFunc(messages, func(m *broker.Message) bool { return m.Lost }); i >= 0 {
+		r.deliver(messages[:i])
+		r.gap(messages[i].Group, messages[i].Position)
+		r.deliver(messages[i+1:])
+		return
+	}
+	if len(messages) == 0 {
+		return
+	}
 	h := r.newHandover()
 	for len(messages) > 0 {
 		n := 1 // a stream is read in pages, so its messages stand together
@@ -60,19 +70,19 @@ func (h *handover) add(messages []*broker.Message) {
 	if t == nil {
 		return
 	}
-	workers, wanted, previous := t.advance(messages[len(messages)-1].Position)
-	if workers.empty() {
+	s := t.advance(messages[len(messages)-1].Position)
+	if s.workers.empty() {
 		return
 	}
-	if previous.IsZero() {
+	if s.previous.IsZero() {
 		r.begin(t, messages[0].Position)
 	}
 	for len(messages) > 0 {
 		n := run(messages)
-		h.deliveries = append(h.deliveries, delivery{relay: r, topic: t, workers: workers, previous: previous})
+		h.deliveries = append(h.deliveries, delivery{relay: r, topic: t, workers: s.workers, previous: s.previous})
 		d := &h.deliveries[len(h.deliveries)-1]
-		d.encode(&h.frames, messages[:n], wanted)
-		previous, messages = d.last, messages[n:]
+		d.encode(&h.frames, messages[:n], s.wanted, s.gap)
+		s.previous, s.gap, messages = d.last, false, messages[n:]
 	}
 }
 

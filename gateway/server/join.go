@@ -10,37 +10,44 @@ import (
 	"github.com/tidegate/tidegate/reactor"
 )
 
-// waiter is a join that waits for its group to be opened.
+// waiter is a join that is not answered yet.
 type waiter struct {
 	session    *session
 	membership *membership
-	joined     func(broker.Position, error)
+	past       *past
+	joined     func(entered) // may be nil
 }
 
-// join makes s a member of g. joined, if not nil, is called on the loop of s, at
-// once or when the broker has opened the group, with the position that s follows
-// from: everything after it is delivered. Called on the loop of s.
+// join makes s a member of g. joined, if not nil, is called on the loop of s, at once,
+// when the broker has opened the group, or when the stream was looked at for the past
+// that is asked for, if any. Called on the loop of s.
 //
 // A member of an open group begins at the topic's last position. A message up to
 // there may still wait in the worker's queue, handed over for other members; the
 // member's own position keeps it from being delivered to this one.
-func (r *relay) join(s *session, g broker.Group, joined func(broker.Position, error)) {
-	m := s.membership(g.Name)
-	if m == nil || m.Member.from == notYet {
-		m = r.enter(g, s, m, joined)
+func (r *relay) join(s *session, g broker.Group, p *past, joined func(entered)) {
+	w := waiter{session: s, membership: s.membership(g.Name), past: p, joined: joined}
+	if m := w.membership; m == nil || m.Member.from == notYet {
+		if !r.enter(g, &w) {
+			return
+		}
+		if p.looks() {
+			r.lookBack(w)
+			return
+		}
 	}
-	if from := m.Member.from; from != notYet && joined != nil {
-		joined(from, nil)
+	if e := w.again(); joined != nil {
+		joined(e)
 	}
 }
 
-// enter counts s in the group's topic, once, and makes it a member from where the
-// topic stands; if that is not open yet, joined is to be called later. A topic that
-// is not there is made. m is the membership that s has already, or nil.
-func (r *relay) enter(g broker.Group, s *session, m *membership, joined func(broker.Position, error)) *membership {
+// enter counts a session in the group's topic, once, and reports whether it has a place
+// there now: where the topic stands, if it does not ask for something else. If not, it
+// is answered later. A topic that is not there is made.
+func (r *relay) enter(g broker.Group, w *waiter) (now bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	t := r.topic(g)
+	s, m, t := w.session, w.membership, r.topic(g)
 	known := m != nil && m.Group.Topic == t
 	if m != nil && !known { // of a topic that could not be opened, which its waiter has yet to say
 		m.Group.Topic.leave(m, s.worker())
@@ -52,21 +59,25 @@ func (r *relay) enter(g broker.Group, s *session, m *membership, joined func(bro
 		m = t.join(s, s.worker(), notYet)
 		s.memberships = append(s.memberships, m)
 	}
-	w, at := waiter{session: s, membership: m, joined: joined}, t.last
+	w.membership = m
+	later, at := *w, t.last
 	switch {
 	case !t.open:
-		r.waiting[t] = append(r.waiting[t], w)
+		r.waiting[t] = append(r.waiting[t], later)
 	case known:
 		// The answer to its first join is on its way through the worker's queue, and
 		// this one goes the same way: whichever comes first decides the position, and
 		// no message that the member sends from now on comes before either.
-		if err := s.conn.Worker().TryPostUrgent(func(*reactor.Worker) { w.end(at, nil) }); err != nil && joined != nil {
-			joined(at, broker.ErrFull)
+		if err := s.conn.Worker().TryPostUrgent(func(*reactor.Worker) { later.end(at, nil) }); err != nil && w.joined != nil {
+			w.joined(entered{at: at, err: broker.ErrFull})
 		}
+	case w.past.looks():
+		return true
 	default:
 		m.Member.from = at
+		return true
 	}
-	return m
+	return false
 }
 
 // topic is the topic of a group; a new one is subscribed to. Called with r.mu
@@ -91,9 +102,11 @@ func (r *relay) pin(g broker.Group) {
 // leave ends a membership. Called on the loop of s, which forgets m itself.
 func (r *relay) leave(s *session, m *membership) {
 	s.catchUp(m)
-	if t := m.Group.Topic; t.leave(m, s.worker()) {
+	t := m.Group.Topic
+	if t.leave(m, s.worker()) {
 		r.idle.add(t, time.Now())
 	}
+	r.forgetGap(t, s.worker())
 }
 
 // opened ends the wait of a topic's joins. Called on the broker's read goroutine,
@@ -134,22 +147,36 @@ func (r *relay) settle(g broker.Group, at broker.Position, err error) []waiter {
 // after it: a member that is not told yet is not sent any. A member that has left meanwhile
 // is answered all the same: its join was asked for before its leave.
 func (w waiter) answer(at broker.Position, err error) {
-	_ = w.session.conn.Worker().PostUrgent(func(*reactor.Worker) { w.end(at, err) })
+	_ = w.session.conn.Worker().PostUrgent(func(k *reactor.Worker) {
+		if err == nil {
+			w.membership.Group.Topic.workers[k.Index()].advance(at)
+		}
+		w.end(at, err)
+	})
 }
 
 // end is answer's second half, on the loop.
 func (w waiter) end(at broker.Position, err error) {
 	s, m := w.session, w.membership
-	switch {
-	case err != nil && m.Member.from == notYet:
+	if undecided := m.Member.from == notYet; undecided && err != nil {
 		m.Group.Topic.leave(m, s.worker())
 		s.forget(m)
-	case err == nil && m.Member.from == notYet:
+	} else if undecided {
+		if l := s.lookup(m); l != nil {
+			l.also = append(l.also, w)
+			return
+		}
+		if w.past.looks() {
+			s.server.relay.lookBack(w)
+			return
+		}
 		m.Member.from = at
 		s.server.relay.pursue(s.conn.Worker(), m)
 	}
+	e := w.again()
+	e.err = err
 	if w.joined != nil {
-		w.joined(m.Member.from, err)
+		w.joined(e)
 	}
 	s.release(m)
 }

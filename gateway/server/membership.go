@@ -16,6 +16,7 @@ type member struct {
 	from    broker.Position
 	late    lateness
 	variant variant // the session's
+	notices bool    // it has asked to be told of gaps, in one way or another
 }
 
 // session is who the member is.
@@ -38,18 +39,23 @@ func (s *session) joinGroup(q *wire.Request) {
 		s.refuse(q, r)
 		return
 	}
+	p, r, refused := s.pastOf(q)
+	if refused {
+		s.refuse(q, r)
+		return
+	}
 	if !s.fresh(q) {
 		return
 	}
 	request := *q
-	request.Data, request.Metadata = nil, nil // they point into the frame
-	s.server.relay.join(s, broker.Group{Hub: s.hub, Name: q.Group}, func(at broker.Position, err error) {
+	request.Data, request.Metadata, request.Since = nil, nil, nil // they point into the frame
+	s.server.relay.join(s, broker.Group{Hub: s.hub, Name: q.Group}, p, func(e entered) {
 		switch {
-		case err != nil:
-			f, text := brokerFault(err)
+		case e.err != nil:
+			f, text := brokerFault(e.err)
 			s.refuse(&request, refusal{f, wire.InternalServerError, "the group could not be opened: " + text})
 		case request.HasAckID:
-			s.answer(request.AckID, at.String())
+			s.joined(request.AckID, e)
 		}
 	})
 }

@@ -27,9 +27,16 @@ type pursuit struct {
 	members []*membership // pursued; nil, or no longer pursued, is one that has gone
 
 	reading bool
+	stale   bool            // the page was read before a gap was found
 	after   broker.Position // the page begins behind it
 	page    []delivery
 	next    int // index in members of the one whose turn it is
+}
+
+// hole is the gap of a topic, if it has one.
+type hole struct {
+	at    broker.Position
+	known bool
 }
 
 // The bounds of a pursuit.
@@ -68,7 +75,7 @@ func (p *pursuit) read() {
 		delete(p.relay.pursuits[p.worker.Index()], p.topic)
 		return
 	}
-	p.reading = true
+	p.reading, p.stale = true, false
 	p.after = p.members[0].Member.from
 	for _, m := range p.members[1:] {
 		if m.Member.from.Before(p.after) {
@@ -76,8 +83,10 @@ func (p *pursuit) read() {
 		}
 	}
 	after, wanted := p.after, p.topic.variants()
+	var gap hole
+	gap.at, gap.known = p.relay.gaps[p.worker.Index()][p.topic]
 	err := p.worker.Pool().TrySubmit(func() {
-		page, err := p.fetch(after, wanted)
+		page, err := p.fetch(after, wanted, gap)
 		_ = p.worker.Post(func(*reactor.Worker) { p.begin(page, err) })
 	})
 	if err != nil {
@@ -89,7 +98,7 @@ func (p *pursuit) read() {
 func gone(m *membership) bool { return m == nil || m.Member.late != pursued }
 
 // fetch reads a page and encodes it. Called in the pool.
-func (p *pursuit) fetch(after broker.Position, wanted [variants]bool) (page []delivery, err error) {
+func (p *pursuit) fetch(after broker.Position, wanted [variants]bool, gap hole) (page []delivery, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), pursuitRead)
 	defer cancel()
 	messages, err := p.relay.broker.Read(ctx, p.topic.group, after, pursuitPage)
@@ -98,13 +107,40 @@ func (p *pursuit) fetch(after broker.Position, wanted [variants]bool) (page []de
 		// where the group began.
 		return nil, broker.ErrTrimmed
 	}
-	page = make([]delivery, len(messages))
-	var frames reactor.Builder
-	for i := range messages {
-		page[i] = delivery{relay: p.relay, topic: p.topic}
-		page[i].encode(&frames, messages[i:i+1], wanted)
+	if err != nil {
+		return nil, err
 	}
-	return page, err
+	return p.encode(messages, after, wanted, gap), nil
+}
+
+// encode makes a page of messages, with the gaps in it where they belong: those that
+// the stream itself has a mark of, and the one that this node has found.
+func (p *pursuit) encode(messages []*broker.Message, after broker.Position, wanted [variants]bool, gap hole) []delivery {
+	page := make([]delivery, 0, len(messages)+1)
+	lose := func(at broker.Position) {
+		page = append(page, delivery{relay: p.relay, topic: p.topic, lost: true, last: at})
+	}
+	crosses := gap.known && after.Before(gap.at)
+	flagged := gap.known && after == gap.at
+	var frames reactor.Builder
+	for i, m := range messages {
+		if crosses && gap.at.Before(m.Position) {
+			lose(gap.at)
+			crosses, flagged = false, true
+		}
+		if m.Lost {
+			lose(m.Position)
+			crosses, flagged = crosses && m.Position != gap.at, true
+			continue
+		}
+		page = append(page, delivery{relay: p.relay, topic: p.topic})
+		page[len(page)-1].encode(&frames, messages[i:i+1], wanted, flagged)
+		flagged = false
+	}
+	if crosses && len(messages) < pursuitPage {
+		lose(gap.at)
+	}
+	return page
 }
 
 // retry reads again after a pause.
@@ -117,6 +153,8 @@ func (p *pursuit) retry() {
 // begin takes a page, or what went wrong with it. Called on the loop.
 func (p *pursuit) begin(page []delivery, err error) {
 	switch {
+	case p.stale:
+		p.end()
 	case errors.Is(err, broker.ErrTrimmed):
 		p.giveUp()
 		p.end()
@@ -129,13 +167,23 @@ func (p *pursuit) begin(page []delivery, err error) {
 	}
 }
 
-// giveUp closes the members whose position the stream no longer reaches back to: they
-// would miss messages without knowing.
+// giveUp is for the members whose position the stream no longer reaches back to. Who has
+// asked to be told goes on with the others; the rest are closed, since they would miss
+// messages without knowing.
 func (p *pursuit) giveUp() {
+	ran := p.topic.workers[p.worker.Index()].ran
 	for _, m := range p.members {
-		if !gone(m) && m.Member.from == p.after {
-			s := m.Member.session()
-			s.catchUp(m)
+		if gone(m) || m.Member.from != p.after {
+			continue
+		}
+		s := m.Member.session()
+		s.catchUp(m)
+		if m.Member.notices {
+			if m.Member.from.Before(ran) {
+				m.Member.from = ran
+			}
+			m.Member.miss(newNotice(p.topic.group, m.Member.from))
+		} else {
 			s.conn.Close(ws.StatusPolicyViolation, "too slow: the group's stream no longer holds what you missed", reactor.SlowReader)
 		}
 	}
@@ -145,6 +193,9 @@ func (p *pursuit) giveUp() {
 // where it gets much. Called on the loop.
 func (p *pursuit) hand() {
 	for bytes := 0; p.next < len(p.members); p.next++ {
+		if p.stale {
+			break
+		}
 		if bytes >= pursuitBytes {
 			if p.worker.TryPost(func(*reactor.Worker) { p.hand() }) == nil {
 				return
@@ -179,6 +230,13 @@ func (p *pursuit) give(m *membership) (sent, bytes int) {
 	for i := range p.page {
 		d := &p.page[i]
 		at := d.last
+		if d.lost {
+			if m.Member.from.Before(at) {
+				m.Member.from = at
+				m.Member.miss(newNotice(p.topic.group, at))
+			}
+			continue
+		}
 		if ran.Before(at) {
 			if m.Member.from.Before(ran) {
 				m.Member.from = ran

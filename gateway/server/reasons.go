@@ -18,6 +18,7 @@ const (
 	closedNoHandler      reactor.Reason = "no_handler"      // 1011: an event of a simple client that nobody handles
 	closedNotTaken       reactor.Reason = "not_taken"       // 1013: a simple client's message that the broker did not take
 	closedJoinFailed     reactor.Reason = "join_failed"     // 1013: a simple client whose group could not be opened
+	closedGap            reactor.Reason = "gap"             // 1013: a simple client, of whose group messages were lost
 )
 
 // fault is why something that was asked for was not done: the label of

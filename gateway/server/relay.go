@@ -16,10 +16,12 @@ type relay struct {
 	broker broker.Broker
 	counts relayCounts
 
-	outboxes  []outbox              // one per worker, each owned by its worker's loop
-	pursuits  []map[*topic]*pursuit // likewise
-	heard     []heard               // by worker
-	lanes     []lane                // likewise
+	outboxes  []outbox                     // one per worker, each owned by its worker's loop
+	pursuits  []map[*topic]*pursuit        // likewise
+	gaps      []map[*topic]broker.Position // likewise; behind which a group goes on, of groups that have members
+	lookups   []lookups                    // likewise
+	heard     []heard                      // by worker
+	lanes     []lane                       // likewise
 	room      room
 	handovers sync.Pool // of *handover, to be used again
 
@@ -35,8 +37,10 @@ func newRelay(s *Server) *relay {
 	r.newOutboxes()
 	r.heard = make([]heard, len(s.Workers))
 	r.newLanes(s.Metrics)
+	r.newLookups(s.Metrics)
 	for range s.Workers {
 		r.pursuits = append(r.pursuits, make(map[*topic]*pursuit))
+		r.gaps = append(r.gaps, make(map[*topic]broker.Position))
 	}
 	r.counts.init(s.Metrics, len(s.Workers), r.groups)
 	return r
@@ -119,10 +123,4 @@ func (r *relay) groups() float64 {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	return float64(r.topics.len())
-}
-
-// gap counts what the stream no longer held when this node came to read it.
-func (r *relay) gap(g broker.Group, at broker.Position) {
-	r.server.counts.fault(faultGap)
-	r.server.Log.Warn("messages of a group were lost before they could be read", "group", g.String(), "position", at.String())
 }

@@ -63,6 +63,7 @@ type Limits struct {
 	Connections         int // on this node
 	GroupsPerConnection int
 	GroupNameBytes      int
+	History             int // messages that a member may ask for when it joins
 }
 
 // Server is the sessions of one node. Its methods may be called from any

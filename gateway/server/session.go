@@ -59,8 +59,9 @@ type simpleClient struct {
 
 // backlog is what is not done yet.
 type backlog struct {
-	late []*membership // that have a position to go on from
-	held []held        // messages that wait for their group to be opened
+	late    []*membership // that have a position to go on from
+	held    []held        // messages that wait for their group to be opened
+	lookups []*lookup     // joins that wait for their stream to be looked at
 }
 
 // worker is the index of the worker that the session's connection belongs to.
@@ -76,7 +77,7 @@ func (s *session) openBacklog() *backlog {
 
 // closeBacklog forgets a backlog in which nothing is left.
 func (s *session) closeBacklog() {
-	if b := s.backlog; b != nil && len(b.late) == 0 && len(b.held) == 0 {
+	if b := s.backlog; b != nil && len(b.late) == 0 && len(b.held) == 0 && len(b.lookups) == 0 {
 		s.backlog = nil
 	}
 }
@@ -96,7 +97,7 @@ func (s *session) begin() {
 	if s.dialect == jsonDialect {
 		s.text(func(dst []byte) []byte { return wire.AppendConnected(dst, s.id.String(), s.identity.User) })
 	}
-	s.server.relay.join(s, broker.Group{Hub: s.hub, Name: everyone}, nil)
+	s.server.relay.join(s, broker.Group{Hub: s.hub, Name: everyone}, nil, nil)
 	for _, g := range s.identity.Groups {
 		s.enter(g)
 	}
@@ -108,11 +109,11 @@ func (s *session) begin() {
 // enter joins a group that no client asked for in a frame, so nobody waits for an
 // ack: a simple client that cannot be joined is told by its close.
 func (s *session) enter(name string) {
-	s.server.relay.join(s, broker.Group{Hub: s.hub, Name: name}, func(_ broker.Position, err error) {
-		if err == nil {
+	s.server.relay.join(s, broker.Group{Hub: s.hub, Name: name}, nil, func(e entered) {
+		if e.err == nil {
 			return
 		}
-		f, text := brokerFault(err)
+		f, text := brokerFault(e.err)
 		s.server.counts.fault(f)
 		s.conn.Close(tryAgainLater, text, closedJoinFailed)
 	})
@@ -193,6 +194,15 @@ func (s *session) Closed(_ *reactor.Conn, why reactor.Reason) {
 func (s *session) answer(ackID uint64, position string) {
 	s.acks.end(ackID, true)
 	s.text(func(dst []byte) []byte { return wire.AppendAck(dst, wire.Ack{ID: ackID, Position: position}) })
+	s.settled()
+}
+
+// joined acks a request to join.
+func (s *session) joined(ackID uint64, e entered) {
+	s.acks.end(ackID, true)
+	s.text(func(dst []byte) []byte {
+		return wire.AppendAck(dst, wire.Ack{ID: ackID, Position: e.at.String(), Recovered: e.recovered})
+	})
 	s.settled()
 }
 

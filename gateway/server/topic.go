@@ -21,6 +21,7 @@ type topic struct {
 	wanted [variants]int32 // members per form of a message
 	pinned bool            // stays open without members
 	open   bool
+	gap    bool // before the next message, of which nobody was told
 }
 
 // share is one worker's part of a topic. It is owned by that worker's loop, which
@@ -44,6 +45,7 @@ func (t *topic) join(s *session, worker int, from broker.Position) *membership {
 	own := &t.workers[worker]
 	if own.group == nil {
 		own.group = hub.New[*topic, member](t)
+		own.advance(t.last) // nobody was there to be sent what came before
 	}
 	return own.group.Join(member{conn: s.conn, variant: s.variant(), from: from})
 }
@@ -89,22 +91,35 @@ func (w *workerSet) each(yield func(int) bool) {
 // empty reports whether nobody is in it. Called with mu held.
 func (t *topic) empty() bool { return t.wanted == [variants]int32{} }
 
-// advance notes that the message at this position goes to the workers, and says
-// to which, in which forms, and what stood before it. A group that is not open gets
-// nothing: what still comes belongs to a subscription that has ended.
-func (t *topic) advance(at broker.Position) (workers workerSet, wanted [variants]bool, previous broker.Position) {
+// step is how a topic goes on: to which workers, in which forms, what stood before, and
+// whether something was lost there.
+type step struct {
+	workers  workerSet
+	wanted   [variants]bool
+	previous broker.Position
+	gap      bool
+}
+
+// advance notes that messages up to this position go to the workers. A group that is
+// not open gets nothing: what still comes belongs to a subscription that has ended.
+func (t *topic) advance(at broker.Position) (s step) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if !t.open {
-		return workers, wanted, previous
+		return s
 	}
-	previous, t.last = t.last, at
+	s = step{workers: t.workersLocked(), wanted: t.variantsLocked(), previous: t.last, gap: t.gap}
+	t.last, t.gap = at, false
+	return s
+}
+
+func (t *topic) workersLocked() (workers workerSet) {
 	for i := range t.workers {
 		if t.workers[i].group != nil {
 			workers.add(i)
 		}
 	}
-	return workers, t.variantsLocked(), previous
+	return workers
 }
 
 // position is that of the last message that was handed to the workers.

@@ -40,19 +40,19 @@ func TestTopicAdvance(t *testing.T) {
 	s := &session{endpoint: &endpoint{}, dialect: simpleDialect}
 	m := tp.join(s, 1, broker.Position{})
 	at := broker.Position{Ms: 5, Seq: 1}
-	if w, _, _ := tp.advance(at); !w.empty() || !tp.last.IsZero() {
+	if s := tp.advance(at); !s.workers.empty() || !tp.last.IsZero() {
 		t.Fatal("a topic that is not open passed a message on")
 	}
 	tp.open = true
-	w, wanted, _ := tp.advance(at)
-	if got := slices.Collect(w.each); !slices.Equal(got, []int{1}) {
+	next := tp.advance(at)
+	if got := slices.Collect(next.workers.each); !slices.Equal(got, []int{1}) {
 		t.Errorf("workers %v, want 1", got)
 	}
-	if !wanted[simplePlain] || wanted[jsonPlain] || tp.last != at {
-		t.Errorf("wanted %v, last %v", wanted, tp.last)
+	if !next.wanted[simplePlain] || next.wanted[jsonPlain] || tp.last != at {
+		t.Errorf("wanted %v, last %v", next.wanted, tp.last)
 	}
 	tp.leave(m, 1)
-	if w, _, _ := tp.advance(at); !w.empty() || !tp.empty() {
+	if s := tp.advance(at); !s.workers.empty() || !tp.empty() {
 		t.Error("nobody is left, and yet somebody gets messages")
 	}
 }

@@ -40,6 +40,7 @@ func TestDecodeBudget(t *testing.T) {
 	f([]byte(`{"type":"ping"}`), 0)
 	f([]byte(`{"type":"sequenceAck","sequenceId":17}`), 0)
 	f([]byte(`{"type":"joinGroup","group":"lobby","ackId":1}`), 0)
+	f([]byte(`{"type":"joinGroup","group":"lobby","ackId":1,"since":"1790000000000-0","history":10,"gaps":true}`), 0)
 	f(textFrame(64), 0)
 	f(textFrame(1024), 0)
 	f(jsonFrame(1024), 0)

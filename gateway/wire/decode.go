@@ -38,6 +38,7 @@ func (d *Decoder) Decode(frame []byte, r *Request) error {
 // members are the values of a client frame as JSON; nil is one that is not there.
 type members struct {
 	kind, group, event, ackID, noEcho, dataType, data, metadata, sequenceID []byte
+	since, history, gaps                                                    []byte
 }
 
 // place is where the value of a member goes; nil for a member that is not ours.
@@ -61,6 +62,12 @@ func (m *members) place(name []byte) *[]byte {
 		return &m.metadata
 	case "sequenceId":
 		return &m.sequenceID
+	case "since":
+		return &m.since
+	case "history":
+		return &m.history
+	case "gaps":
+		return &m.gaps
 	}
 	return nil
 }
@@ -107,7 +114,9 @@ func (o *object) request(frame []byte, r *Request, n *names) error {
 		}
 	}
 	switch r.Kind {
-	case JoinGroup, LeaveGroup:
+	case JoinGroup:
+		return firstOf(r.readGroup(&m, n), r.readPast(&m))
+	case LeaveGroup:
 		return r.readGroup(&m, n)
 	case SendToGroup:
 		return firstOf(r.readGroup(&m, n), r.readNoEcho(&m), o.payload(r, &m))
@@ -152,15 +161,38 @@ func (r *Request) readEvent(m *members, n *names) error {
 	return nil
 }
 
-func (r *Request) readNoEcho(m *members) error {
-	switch {
-	case absent(m.noEcho), string(m.noEcho) == "false":
-	case string(m.noEcho) == "true":
-		r.NoEcho = true
-	default:
-		return FaultNoEcho
+// readPast reads what of the past a member asks for. Whether the position is one, and
+// how much history there may be, is an ack's business.
+func (r *Request) readPast(m *members) (err error) {
+	if !absent(m.since) {
+		if !isString(m.since) {
+			return FaultSince
+		}
+		r.Since = unquote(m.since)
 	}
-	return nil
+	if !absent(m.history) {
+		if r.History, r.HasHistory = number(m.history); !r.HasHistory {
+			return FaultHistory
+		}
+	}
+	r.Gaps, err = flag(m.gaps, FaultGaps)
+	return err
+}
+
+func (r *Request) readNoEcho(m *members) (err error) {
+	r.NoEcho, err = flag(m.noEcho, FaultNoEcho)
+	return err
+}
+
+// flag reads true or false, which is also what is not there.
+func flag(value []byte, otherwise Fault) (bool, error) {
+	switch {
+	case absent(value), string(value) == "false":
+		return false, nil
+	case string(value) == "true":
+		return true, nil
+	}
+	return false, otherwise
 }
 
 // readSequence reads the one number that is required: without it the frame would

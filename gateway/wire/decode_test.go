@@ -32,6 +32,11 @@ func TestDecode(t *testing.T) {
 	f(`{"type":"joinGroup","group":"g","ackId":1}`, acked(1, Request{Kind: JoinGroup, Group: "g"}))
 	f(`{"type":"leaveGroup","group":"g","ackId":2}`, acked(2, Request{Kind: LeaveGroup, Group: "g"}))
 	f(`{"type":"joinGroup","group":"g"}`, Request{Kind: JoinGroup, Group: "g"})
+	f(`{"type":"joinGroup","group":"g","since":"17-0"}`, Request{Kind: JoinGroup, Group: "g", Since: []byte("17-0")})
+	f(`{"type":"joinGroup","group":"g","since":"","history":0}`, Request{Kind: JoinGroup, Group: "g", Since: []byte{}, HasHistory: true})
+	f(`{"gaps":true,"history":20,"group":"g","type":"joinGroup"}`, Request{Kind: JoinGroup, Group: "g", History: 20, HasHistory: true, Gaps: true})
+	f(`{"type":"joinGroup","group":"g","since":null,"history":null,"gaps":null}`, Request{Kind: JoinGroup, Group: "g"})
+	f(`{"type":"leaveGroup","group":"g","since":1,"history":"x","gaps":1}`, Request{Kind: LeaveGroup, Group: "g"})
 	f(`{"type":"ping"}`, Request{Kind: Ping})
 	f(`{"type":"sequenceAck","sequenceId":17}`, Request{Kind: SequenceAck, SequenceID: 17})
 	f(`{"type":"sendToGroup","group":"g","ackId":3,"noEcho":true,"dataType":"json","data":{"a":[1,null]},"metadata":{"k":"v"}}`,
@@ -130,6 +135,14 @@ func TestDecodeRefused(t *testing.T) {
 	f(`{"type":"event","data":1}`, FaultEvent)
 	f(`{"type":"sendToGroup","group":"g","noEcho":"true","data":1}`, FaultNoEcho)
 	f(`{"type":"sendToGroup","group":"g","noEcho":1,"data":1}`, FaultNoEcho)
+	for _, value := range []string{`1`, `true`, `[]`, `{}`} {
+		f(`{"type":"joinGroup","group":"g","since":`+value+`}`, FaultSince)
+	}
+	for _, value := range []string{`"1"`, `-1`, `1.5`, `true`} {
+		f(`{"type":"joinGroup","group":"g","history":`+value+`}`, FaultHistory)
+		f(`{"type":"joinGroup","group":"g","gaps":`+strings.Replace(value, "true", "{}", 1)+`}`, FaultGaps)
+	}
+	f(`{"type":"joinGroup","group":"g","since":"1-0","since":"1-0"}`, FaultTwice)
 	for _, name := range []string{`"protobuf"`, `""`, `1`, `"json "`} {
 		f(`{"type":"event","event":"e","dataType":`+name+`,"data":"x"}`, FaultDataType)
 	}

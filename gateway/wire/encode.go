@@ -17,6 +17,7 @@ type Message struct {
 	FromUser string
 	Position []byte // digits and a hyphen: passed on as it is
 	Metadata string // a JSON object; must be valid: it is passed on as it is
+	Gap      bool   // something before it was lost
 }
 
 // AppendMessage appends a message as clients read it. Like all encoders here it is
@@ -38,16 +39,31 @@ func AppendMessage(dst []byte, m Message) []byte {
 		dst = append(dst, `,"metadata":`...)
 		dst = append(dst, m.Metadata...)
 	}
+	if m.Gap {
+		dst = append(dst, `,"gap":true`...)
+	}
 	return append(dst, '}')
 }
 
 // Ack is the answer to a request with an ackId.
 type Ack struct {
-	ID       uint64
-	Position string // where the message was written, or the member follows from; may be empty
-	Error    Name   // empty: it was done
-	Text     string // with an error: what went wrong and what to do
+	ID        uint64
+	Position  string // where the message was written, or the member follows from; may be empty
+	Recovered Recovery
+	Error     Name   // empty: it was done
+	Text      string // with an error: what went wrong and what to do
 }
+
+// Recovery says in the ack of a joinGroup whether its since could be honoured: whether
+// the member gets everything that was said after it.
+type Recovery uint8
+
+// What a Recovery may be.
+const (
+	NotAsked Recovery = iota // there was no since
+	Recovered
+	NotRecovered
+)
 
 // AppendAck appends the answer to a request.
 func AppendAck(dst []byte, a Ack) []byte {
@@ -62,6 +78,21 @@ func AppendAck(dst []byte, a Ack) []byte {
 	}
 	dst = append(dst, `,"success":true`...)
 	dst = appendMember(dst, `,"position":`, a.Position)
+	switch a.Recovered {
+	case Recovered:
+		dst = append(dst, `,"recovered":true`...)
+	case NotRecovered:
+		dst = append(dst, `,"recovered":false`...)
+	}
+	return append(dst, '}')
+}
+
+// AppendGap appends the notice that messages of a group were lost, and that it goes on
+// after a position.
+func AppendGap(dst []byte, group, position string) []byte {
+	dst = append(dst, `{"type":"system","event":"gap","group":`...)
+	dst = appendString(dst, group)
+	dst = appendMember(dst, `,"position":`, position)
 	return append(dst, '}')
 }
 

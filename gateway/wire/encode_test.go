@@ -29,11 +29,16 @@ func TestEncode(t *testing.T) {
 
 	f(AppendAck(dst, Ack{ID: 1}), `{"type":"ack","ackId":1,"success":true}`)
 	f(AppendAck(dst, Ack{ID: math.MaxUint64, Position: "17-0"}), `{"type":"ack","ackId":18446744073709551615,"success":true,"position":"17-0"}`)
+	f(AppendAck(dst, Ack{ID: 1, Position: "17-0", Recovered: Recovered}), `{"type":"ack","ackId":1,"success":true,"position":"17-0","recovered":true}`)
+	f(AppendAck(dst, Ack{ID: 1, Position: "17-0", Recovered: NotRecovered}), `{"type":"ack","ackId":1,"success":true,"position":"17-0","recovered":false}`)
+	f(AppendGap(dst, "g\n", "17-0"), `{"type":"system","event":"gap","group":"g\n","position":"17-0"}`)
 	f(AppendAck(dst, Ack{ID: 2, Error: Forbidden, Text: "not\nyou"}),
 		`{"type":"ack","ackId":2,"success":false,"error":{"name":"Forbidden","message":"not\nyou"}}`)
 
 	f(AppendMessage(dst, Message{From: "group", Group: "g", Type: JSON, Data: []byte(`{"a": 1}`), FromUser: "u", Position: []byte("17-0"), Metadata: `{"k":"v"}`}),
 		`{"type":"message","from":"group","group":"g","dataType":"json","data":{"a": 1},"fromUserId":"u","position":"17-0","metadata":{"k":"v"}}`)
+	f(AppendMessage(dst, Message{From: "group", Group: "g", Data: []byte(`1`), Position: []byte("17-0"), Gap: true}),
+		`{"type":"message","from":"group","group":"g","dataType":"json","data":1,"position":"17-0","gap":true}`)
 	f(AppendMessage(dst, Message{From: "group", Group: "g", Data: []byte(`1`)}),
 		`{"type":"message","from":"group","group":"g","dataType":"json","data":1}`)
 	f(AppendMessage(dst, Message{From: "server", Type: Text, Data: []byte("hi")}),
@@ -98,6 +103,8 @@ func TestRequestRoundTrip(t *testing.T) {
 		}
 	}
 	f(Request{Kind: JoinGroup, Group: "a\"b", AckID: 7, HasAckID: true}, `{"type":"joinGroup","ackId":7,"group":"a\"b"}`)
+	f(Request{Kind: JoinGroup, Group: "g", Since: []byte("17-0"), History: 3, HasHistory: true, Gaps: true},
+		`{"type":"joinGroup","group":"g","since":"17-0","history":3,"gaps":true}`)
 	f(Request{Kind: LeaveGroup, Group: "g"}, `{"type":"leaveGroup","group":"g"}`)
 	f(Request{Kind: Ping}, `{"type":"ping"}`)
 	f(Request{Kind: SequenceAck, SequenceID: math.MaxUint64}, `{"type":"sequenceAck","sequenceId":18446744073709551615}`)

@@ -15,6 +15,7 @@ import (
 // seeds are frames from which a fuzzer finds the others.
 var seeds = []string{
 	`{"type":"joinGroup","group":"g","ackId":1}`,
+	`{"type":"joinGroup","group":"g","since":"1790000000000-0","history":10,"gaps":true}`,
 	`{"type":"leaveGroup","group":"g","ackId":2}`,
 	`{"type":"sendToGroup","group":"g","ackId":3,"noEcho":true,"dataType":"json","data":{"a":[1,null]},"metadata":{"k":"v"}}`,
 	`{"type":"sendToGroup","group":"g","dataType":"binary","data":"AP\/+"}`,

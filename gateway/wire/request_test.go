@@ -14,6 +14,7 @@ func appendRequest(dst []byte, r *Request) []byte {
 	switch r.Kind {
 	case JoinGroup, LeaveGroup:
 		dst = appendString(append(dst, `,"group":`...), r.Group)
+		dst = appendPast(dst, r)
 	case SendToGroup:
 		dst = appendString(append(dst, `,"group":`...), r.Group)
 		if r.NoEcho {
@@ -27,6 +28,20 @@ func appendRequest(dst []byte, r *Request) []byte {
 		dst = strconv.AppendUint(append(dst, `,"sequenceId":`...), r.SequenceID, 10)
 	}
 	return append(dst, '}')
+}
+
+// appendPast appends what of the past a member asks for.
+func appendPast(dst []byte, r *Request) []byte {
+	if r.Since != nil {
+		dst = appendString(append(dst, `,"since":`...), r.Since)
+	}
+	if r.HasHistory {
+		dst = strconv.AppendUint(append(dst, `,"history":`...), r.History, 10)
+	}
+	if r.Gaps {
+		dst = append(dst, `,"gaps":true`...)
+	}
+	return dst
 }
 
 // appendPayload appends what sendToGroup and event have in common.

@@ -4,7 +4,7 @@
 //
 // Client to server, one JSON object per text frame:
 //
-//	{"type":"joinGroup","group":"g","ackId":1}
+//	{"type":"joinGroup","group":"g","ackId":1,"since":"…","history":10,"gaps":true}
 //	{"type":"leaveGroup","group":"g","ackId":2}
 //	{"type":"sendToGroup","group":"g","ackId":3,"noEcho":true,"dataType":"json","data":…,"metadata":{…}}
 //	{"type":"event","event":"name","ackId":4,"dataType":"json","data":…}
@@ -15,9 +15,10 @@
 //
 //	{"type":"system","event":"connected","userId":"u","connectionId":"c"}
 //	{"type":"system","event":"disconnected","message":"why"}
-//	{"type":"ack","ackId":1,"success":true,"position":"…"}
+//	{"type":"system","event":"gap","group":"g","position":"…"}
+//	{"type":"ack","ackId":1,"success":true,"position":"…","recovered":true}
 //	{"type":"ack","ackId":1,"success":false,"error":{"name":"Forbidden","message":"…"}}
-//	{"type":"message","from":"group","group":"g","dataType":"json","data":…,"fromUserId":"u","position":"…"}
+//	{"type":"message","from":"group","group":"g","dataType":"json","data":…,"fromUserId":"u","position":"…","gap":true}
 //	{"type":"pong"}
 package wire
 
@@ -64,6 +65,10 @@ type Request struct {
 	Type       DataType
 	Data       []byte // JSON text, or the string's UTF-8 bytes, or the decoded bytes
 	Metadata   []byte // the metadata member as JSON, or nil
+	Since      []byte // the position to go on from, as it was written; nil if there is none
+	History    uint64
+	HasHistory bool
+	Gaps       bool // the client wants to be told of gaps
 	SequenceID uint64
 }
 
