@@ -30,6 +30,7 @@ type Config struct {
 	Redis       Redis         `koanf:"redis"`
 
 	Compression Compression `koanf:"compression"`
+	Presence    Presence    `koanf:"presence"`
 
 	Limits    Limits    `koanf:"limits"`
 	Heartbeat Heartbeat `koanf:"heartbeat"`
@@ -71,6 +72,11 @@ type Redis struct {
 type Compression struct {
 	Enabled  bool `koanf:"enabled"`   // agreed to if a client offers it
 	MinBytes int  `koanf:"min_bytes"` // of a frame; smaller ones are sent as they are
+}
+
+// Presence is who is where.
+type Presence struct {
+	Groups []string `koanf:"groups"` // patterns of the groups of which it is kept
 }
 
 // Limits bounds what one client, and all of them, may take.

@@ -22,6 +22,7 @@ func TestDefaults(t *testing.T) {
 		Publish:     Publish{QueueMessages: 10000, QueueBytes: 64 << 20, Timeout: time.Second},
 		Redis:       Redis{Prefix: "tg", Sweep: 45 * time.Second, Probe: 2 * time.Second},
 		Compression: Compression{Enabled: false, MinBytes: 1024},
+		Presence:    Presence{Groups: []string{}},
 		Limits: Limits{
 			Connections: 15000, Handshakes: 16, HandshakeQueue: 20000, HandshakeTimeout: 10 * time.Second,
 			HeaderBytes: 16 << 10, BodyBytes: 1 << 20,

@@ -39,6 +39,8 @@ var rules = map[string]rule{
 	"compression.enabled":   boolean(),
 	"compression.min_bytes": size(64, 64<<20),
 
+	"presence.groups": list(`patterns of group names such as room.* or team-?.**: at most 1024 bytes and 5 stars each, a backslash only before *, ? or itself`, 0, validPattern),
+
 	"limits.connections":           integer(1, 10_000_000),
 	"limits.handshakes":            integer(1, 100_000),
 	"limits.handshake_queue":       integer(0, 10_000_000),

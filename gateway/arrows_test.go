@@ -17,7 +17,8 @@ const module = "github.com/tidegate/tidegate/"
 var arrows = map[string][]string{
 	"gateway": {"config", "broker", "broker/memory", "broker/redisstream", "reactor",
 		"gateway/server", "gateway/api", "gateway/page", "gateway/auth", "gateway/door"},
-	"gateway/server":     {"reactor", "broker", "gateway/hub", "gateway/wire", "gateway/auth"},
+	"gateway/server":     {"reactor", "broker", "gateway/hub", "gateway/wire", "gateway/auth", "gateway/presence"},
+	"gateway/presence":   {"broker"},
 	"gateway/api":        {"broker", "gateway/server", "gateway/auth"},
 	"gateway/wire":       {},
 	"gateway/hub":        {},

@@ -74,7 +74,10 @@ func (n *node) start() (err error) {
 		return err
 	}
 	keys := auth.NewKeys(c.Keys)
-	n.server, err = server.New(serverConfig(n, keys))
+	sc, err := serverConfig(n, keys)
+	if err == nil {
+		n.server, err = server.New(sc)
+	}
 	if err != nil {
 		return errors.Join(err, n.reactor.Shutdown(context.Background(), ws.StatusGoingAway, ""))
 	}

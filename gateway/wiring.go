@@ -44,8 +44,12 @@ func reactorConfig(c config.Config, log *slog.Logger, set *metrics.Set) reactor.
 }
 
 // serverConfig is the server's part of the settings.
-func serverConfig(n *node, keys auth.Keys) server.Config {
+func serverConfig(n *node, keys auth.Keys) (server.Config, error) {
 	c := n.config
+	kept, err := auth.ParseGroups(c.Presence.Groups)
+	if err != nil {
+		return server.Config{}, err
+	}
 	routes := make([]server.Route, 0, len(c.Routes))
 	for _, r := range c.Routes {
 		routes = append(routes, server.Route{Path: r.Path, Hub: r.Hub})
@@ -67,9 +71,10 @@ func serverConfig(n *node, keys auth.Keys) server.Config {
 			GroupNameBytes:      c.Limits.GroupNameBytes,
 			History:             c.Capacity,
 		},
-		Log:     n.log,
-		Metrics: n.metrics,
-	}
+		Presence: kept,
+		Log:      n.log,
+		Metrics:  n.metrics,
+	}, nil
 }
 
 // doorConfig is the door's part of the settings.

@@ -20,6 +20,8 @@ import (
 type Gateway interface {
 	// Send publishes a message and waits until its stream has it.
 	Send(context.Context, server.Outgoing) (broker.Position, error)
+	// Members says who is in a group on all nodes, a page of them.
+	Members(ctx context.Context, g broker.Group, after string, limit int) (members []broker.Member, more bool, err error)
 }
 
 // Config is what the API is told once, by value.
@@ -45,6 +47,8 @@ func Operator(c Config) http.Handler {
 	mux.HandleFunc("GET /metrics", c.serveMetrics)
 	mux.HandleFunc("POST /api/hubs/{hub}/{operation}", c.serveSendToAll)
 	mux.HandleFunc("POST /api/hubs/{hub}/groups/{group}/{operation}", c.serveSendToGroup)
+	mux.HandleFunc("GET /api/hubs/{hub}/groups/{group}/connections", c.serveConnections)
+	mux.HandleFunc("HEAD /api/hubs/{hub}/groups/{group}", c.serveOccupied)
 	mux.HandleFunc("HEAD /api/health", func(http.ResponseWriter, *http.Request) {})
 	mux.HandleFunc("/debug/pprof/", pprof.Index)
 	mux.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
@@ -69,13 +73,24 @@ func fail(w http.ResponseWriter, status int, code, message string) {
 	_ = json.NewEncoder(w).Encode(problem{code, message})
 }
 
-// failSend answers for a message that was not published.
-func failSend(w http.ResponseWriter, err error) {
+// failRead answers for a question that could not be answered.
+func failRead(w http.ResponseWriter, err error) {
 	switch {
 	case errors.Is(err, server.ErrUnknownHub):
 		fail(w, http.StatusNotFound, "UnknownHub", err.Error())
 	case errors.Is(err, server.ErrBadRequest):
 		fail(w, http.StatusBadRequest, "BadRequest", err.Error())
+	default:
+		w.Header().Set("Retry-After", "1")
+		fail(w, http.StatusServiceUnavailable, "Unavailable", "the broker cannot be asked: "+err.Error())
+	}
+}
+
+// failSend answers for a message that was not published.
+func failSend(w http.ResponseWriter, err error) {
+	switch {
+	case errors.Is(err, server.ErrUnknownHub), errors.Is(err, server.ErrBadRequest):
+		failRead(w, err)
 	case errors.Is(err, broker.ErrUnknown):
 		fail(w, http.StatusGatewayTimeout, "OutcomeUnknown", "the broker's answer was lost: the message may have been published or not")
 	case errors.Is(err, broker.ErrFull):

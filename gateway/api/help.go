@@ -64,6 +64,20 @@ var help = map[string]string{
 	"tidegate_broker_held_bytes":            "Bytes of the entries kept in memory in case Redis loses them.",
 	"tidegate_broker_held_dropped_total":    "Entries kept in memory that were let go of early, because of the bound of all of them.",
 	"tidegate_broker_skipped_total":         "Stream entries that are not fit to be sent, by reason.",
+
+	"tidegate_presence_groups":           "Groups with presence that have members on this node, or had lately.",
+	"tidegate_presence_members":          "Memberships of this node in groups with presence.",
+	"tidegate_presence_unsaid":           "Of these, and of those that have ended, what the other nodes have yet to be told.",
+	"tidegate_presence_marks_total":      "Memberships that were written as begun or ended.",
+	"tidegate_presence_changes_total":    "Announcements of other nodes that were heard.",
+	"tidegate_presence_overrun_total":    "Announcements that came faster than they could be taken: the groups were read again.",
+	"tidegate_presence_rosters":          "Groups that clients of this node watch.",
+	"tidegate_presence_reads_total":      "Times that all members of such a group were read.",
+	"tidegate_presence_snapshots_total":  "Snapshots for clients.",
+	"tidegate_presence_nodes":            "Other nodes that have members in these groups, or may have.",
+	"tidegate_presence_dead_nodes_total": "Nodes whose lease has ended, so that their members were taken out.",
+	"tidegate_presence_lease_lost_total": "Times that this node's own lease had ended, or could not be renewed for a while.",
+	"tidegate_presence_errors_total":     "What could not be done with the broker and was tried again: write, read or lease.",
 }
 
 // otherHelp is said of Go's and the process's own metrics.

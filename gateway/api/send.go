@@ -7,7 +7,6 @@ import (
 	"mime"
 	"net/http"
 	"strings"
-	"time"
 
 	"github.com/tidegate/tidegate/broker"
 	"github.com/tidegate/tidegate/gateway/server"
@@ -33,9 +32,7 @@ func (c Config) serveSend(w http.ResponseWriter, r *http.Request, group string) 
 		fail(w, http.StatusNotFound, "NotFound", "the data plane has no such operation yet; it has :send")
 		return
 	}
-	if err := c.Keys.Request(r, time.Now()); err != nil {
-		w.Header().Set("WWW-Authenticate", "Bearer")
-		fail(w, http.StatusUnauthorized, "Unauthorized", err.Error())
+	if !c.authorize(w, r) {
 		return
 	}
 	o, ok := c.readOutgoing(w, r)

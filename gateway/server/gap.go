@@ -13,6 +13,10 @@ import (
 // gap says that a group goes on after a position, and that something before it was lost.
 // Called on the broker's read goroutine, in the order of the group's messages.
 func (r *relay) gap(g broker.Group, at broker.Position) {
+	if a := r.server.attendance; a.owns(g) {
+		a.keeper.Gap(g, at)
+		return
+	}
 	r.server.counts.fault(faultGap)
 	r.server.Log.Warn("messages of a group were lost before they could be read", "group", g.String(), "position", at.String())
 	t := r.lookup(g)

@@ -66,6 +66,10 @@ func (r *relay) deliver(messages []*broker.Message) {
 // add encodes messages of one group for those who are in it.
 func (h *handover) add(messages []*broker.Message) {
 	r := h.relay
+	if a := r.server.attendance; a.owns(messages[0].Group) {
+		a.keeper.Deliver(messages)
+		return
+	}
 	t := r.lookup(messages[0].Group)
 	if t == nil {
 		return

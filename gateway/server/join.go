@@ -85,7 +85,7 @@ func (r *relay) enter(g broker.Group, w *waiter) (now bool) {
 func (r *relay) topic(g broker.Group) *topic {
 	t := r.topics.of(g)
 	if t == nil {
-		t = &topic{group: g, workers: make([]share, len(r.server.Workers))}
+		t = &topic{group: g, workers: make([]share, len(r.server.Workers)), present: r.server.attendance.keeps(g)}
 		r.topics.add(t)
 		r.broker.Subscribe(g)
 	}
@@ -112,6 +112,10 @@ func (r *relay) leave(s *session, m *membership) {
 // opened ends the wait of a topic's joins. Called on the broker's read goroutine,
 // before the first message of the group.
 func (r *relay) opened(g broker.Group, at broker.Position, err error) {
+	if a := r.server.attendance; a.owns(g) {
+		a.keeper.Opened(g, at, err)
+		return
+	}
 	for _, w := range r.settle(g, at, err) {
 		w.answer(at, err)
 	}

@@ -38,6 +38,9 @@ func (s *session) Drained(c *reactor.Conn) {
 	for _, m := range s.backlog.late {
 		s.server.relay.pursue(c.Worker(), m)
 	}
+	if len(s.backlog.watchers) > 0 {
+		s.goOnWatching()
+	}
 }
 
 // catchUp ends the lateness of a membership: it is live again, or has left. Called on

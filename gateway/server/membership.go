@@ -57,6 +57,9 @@ func (s *session) joinGroup(q *wire.Request) {
 		case request.HasAckID:
 			s.joined(request.AckID, e)
 		}
+		if e.err == nil && request.Presence && s.membership(request.Group) != nil { // it may have left meanwhile
+			s.server.attendance.watch(s, broker.Group{Hub: s.hub, Name: request.Group})
+		}
 	})
 }
 
@@ -72,6 +75,9 @@ func (s *session) checkJoin(q *wire.Request) (refusal, bool) {
 	if len(s.memberships) > limits.GroupsPerConnection && s.membership(q.Group) == nil {
 		text := fmt.Sprintf("the client is in %d groups, the most that limits.groups_per_connection allows", limits.GroupsPerConnection)
 		return refusal{faultGroupLimit, wire.Forbidden, text}, true
+	}
+	if q.Presence && !s.server.attendance.keeps(broker.Group{Hub: s.hub, Name: q.Group}) {
+		return refusal{faultBadRequest, wire.BadRequest, ErrNoPresence.Error()}, true
 	}
 	return refusal{}, false
 }

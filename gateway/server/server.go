@@ -11,6 +11,7 @@ package server
 
 import (
 	"context"
+	"crypto/rand"
 	"log/slog"
 	"net"
 	"strings"
@@ -26,19 +27,20 @@ import (
 
 // Config is what the server is told once, by value.
 type Config struct {
-	Hubs    []string // that clients may connect to, lower case
-	Routes  []Route  // for simple clients
-	Echo    string   // path of the echo route; empty is none
-	Keys    auth.Keys
-	Origins []string // as auth.AllowOrigin reads them
-	Workers []*reactor.Worker
-	Adopt   Adopt
-	Broker  func(broker.Receiver) (broker.Broker, error)
-	Deflate Deflate
-	Limits  Limits
-	Log     *slog.Logger
-	Metrics *metrics.Set
-	Linger  time.Duration // an empty group stays open for this long, in case a member comes back
+	Hubs     []string // that clients may connect to, lower case
+	Routes   []Route  // for simple clients
+	Echo     string   // path of the echo route; empty is none
+	Keys     auth.Keys
+	Origins  []string // as auth.AllowOrigin reads them
+	Workers  []*reactor.Worker
+	Adopt    Adopt
+	Broker   func(broker.Receiver) (broker.Broker, error)
+	Deflate  Deflate
+	Limits   Limits
+	Presence auth.Groups // of which presence is kept
+	Log      *slog.Logger
+	Metrics  *metrics.Set
+	Linger   time.Duration // an empty group stays open for this long, in case a member comes back
 }
 
 // Adopt gives a hijacked connection, and what was read of it already, to the
@@ -71,12 +73,14 @@ type Limits struct {
 type Server struct {
 	// Static after New.
 	Config
-	hubs     map[string]*endpoint // by name
-	echo     *endpoint
-	decoders []wire.Decoder // one per worker, each owned by its worker's loop
-	drainers []drainer      // likewise
-	relay    *relay
-	counts   counters
+	hubs       map[string]*endpoint // by name
+	echo       *endpoint
+	decoders   []wire.Decoder // one per worker, each owned by its worker's loop
+	drainers   []drainer      // likewise
+	relay      *relay
+	node       string      // its name, new at each start
+	attendance *attendance // nil if no group is kept
+	counts     counters
 
 	stop      context.CancelFunc
 	swept     chan struct{} // closed when the sweep of idle topics has ended
@@ -103,12 +107,15 @@ func New(c Config) (*Server, error) {
 	s.decoders = make([]wire.Decoder, len(c.Workers))
 	s.newDrainers()
 	s.counts.init(c.Metrics)
+	s.node = rand.Text()
+	s.attendance = newAttendance(s)
 	s.relay = newRelay(s)
 	b, err := c.Broker(s.relay.receiver())
 	if err != nil {
 		return nil, err
 	}
 	s.relay.broker = b
+	s.attendance.start(b)
 	for name := range s.hubs {
 		s.relay.pin(broker.Group{Hub: name, Name: everyone})
 	}
@@ -138,5 +145,6 @@ func (s *Server) Close() error {
 	s.stop()
 	<-s.swept
 	<-s.trimmed
+	s.attendance.close()
 	return s.relay.broker.Close()
 }

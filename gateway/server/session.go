@@ -62,6 +62,8 @@ type backlog struct {
 	late    []*membership // that have a position to go on from
 	held    []held        // messages that wait for their group to be opened
 	lookups []*lookup     // joins that wait for their stream to be looked at
+
+	watchers []*watcher // of groups, that have more to be told than their connection took
 }
 
 // worker is the index of the worker that the session's connection belongs to.
@@ -77,7 +79,7 @@ func (s *session) openBacklog() *backlog {
 
 // closeBacklog forgets a backlog in which nothing is left.
 func (s *session) closeBacklog() {
-	if b := s.backlog; b != nil && len(b.late) == 0 && len(b.held) == 0 && len(b.lookups) == 0 {
+	if b := s.backlog; b != nil && len(b.late) == 0 && len(b.held) == 0 && len(b.lookups) == 0 && len(b.watchers) == 0 {
 		s.backlog = nil
 	}
 }

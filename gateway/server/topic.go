@@ -15,6 +15,7 @@ import (
 type topic struct {
 	group   broker.Group
 	workers []share
+	present bool // presence is kept of it
 
 	mu     sync.Mutex      // guards what follows, and share.group; under it no Post and no call of the broker
 	last   broker.Position // of the last message that was handed to the workers
@@ -47,6 +48,9 @@ func (t *topic) join(s *session, worker int, from broker.Position) *membership {
 		own.group = hub.New[*topic, member](t)
 		own.advance(t.last) // nobody was there to be sent what came before
 	}
+	if t.present {
+		s.server.attendance.enter(s, t.group, worker)
+	}
 	return own.group.Join(member{conn: s.conn, variant: s.variant(), from: from})
 }
 
@@ -57,6 +61,10 @@ func (t *topic) leave(m *membership, worker int) (idle bool) {
 	defer t.mu.Unlock()
 	t.wanted[m.Member.variant]--
 	m.Leave()
+	if t.present {
+		s := m.Member.session()
+		s.server.attendance.exit(s, t.group, worker)
+	}
 	if len(m.Group.Members()) == 0 {
 		t.workers[worker].group = nil
 	}

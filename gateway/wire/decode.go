@@ -38,7 +38,7 @@ func (d *Decoder) Decode(frame []byte, r *Request) error {
 // members are the values of a client frame as JSON; nil is one that is not there.
 type members struct {
 	kind, group, event, ackID, noEcho, dataType, data, metadata, sequenceID []byte
-	since, history, gaps                                                    []byte
+	since, history, gaps, presence                                          []byte
 }
 
 // place is where the value of a member goes; nil for a member that is not ours.
@@ -54,6 +54,8 @@ func (m *members) place(name []byte) *[]byte {
 		return &m.ackID
 	case "noEcho":
 		return &m.noEcho
+	case "presence":
+		return &m.presence
 	case "dataType":
 		return &m.dataType
 	case "data":
@@ -115,7 +117,7 @@ func (o *object) request(frame []byte, r *Request, n *names) error {
 	}
 	switch r.Kind {
 	case JoinGroup:
-		return firstOf(r.readGroup(&m, n), r.readPast(&m))
+		return firstOf(r.readGroup(&m, n), r.readPast(&m), r.readPresence(&m))
 	case LeaveGroup:
 		return r.readGroup(&m, n)
 	case SendToGroup:
@@ -181,6 +183,11 @@ func (r *Request) readPast(m *members) (err error) {
 
 func (r *Request) readNoEcho(m *members) (err error) {
 	r.NoEcho, err = flag(m.noEcho, FaultNoEcho)
+	return err
+}
+
+func (r *Request) readPresence(m *members) (err error) {
+	r.Presence, err = flag(m.presence, FaultPresence)
 	return err
 }
 

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"encoding/base64"
+	"iter"
 	"strconv"
 	"time"
 
@@ -115,6 +116,49 @@ func AppendDisconnected(dst []byte, reason string, after time.Duration) []byte {
 	if ms := after.Milliseconds(); ms > 0 {
 		dst = append(dst, `,"reconnectAfterMs":`...)
 		dst = strconv.AppendInt(dst, ms, 10)
+	}
+	return append(dst, '}')
+}
+
+// Presence is a frame that says who is in a group. A member without a user has no userId.
+type Presence struct {
+	Group   string
+	Event   PresenceEvent
+	Members iter.Seq2[string, string] // connection and user
+	More    bool                      // the snapshot goes on in the next frame
+}
+
+// PresenceEvent is what a presence frame tells.
+type PresenceEvent string
+
+// The events of presence frames.
+const (
+	Snapshot PresenceEvent = "snapshot" // who is there, in place of all that was told before
+	Joined   PresenceEvent = "join"
+	Left     PresenceEvent = "leave"
+)
+
+// AppendPresence appends who is in a group, or who has come or gone.
+func AppendPresence(dst []byte, p Presence) []byte {
+	dst = append(dst, `{"type":"presence"`...)
+	dst = appendMember(dst, `,"group":`, p.Group)
+	dst = append(dst, `,"event":"`...)
+	dst = append(dst, p.Event...)
+	dst = append(dst, `","members":[`...)
+	first := true
+	for connection, user := range p.Members {
+		if !first {
+			dst = append(dst, ',')
+		}
+		first = false
+		dst = append(dst, `{"connectionId":`...)
+		dst = appendString(dst, connection)
+		dst = appendMember(dst, `,"userId":`, user)
+		dst = append(dst, '}')
+	}
+	dst = append(dst, ']')
+	if p.More {
+		dst = append(dst, `,"more":true`...)
 	}
 	return append(dst, '}')
 }

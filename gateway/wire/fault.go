@@ -20,6 +20,7 @@ const (
 	FaultSince     Fault = "not a request: since must be a string, the position of a message or of an ack"
 	FaultHistory   Fault = "not a request: history must be a whole number of messages"
 	FaultGaps      Fault = "not a request: gaps must be true or false"
+	FaultPresence  Fault = "not a request: presence must be true or false"
 	FaultDataType  Fault = "not a request: dataType must be json, text or binary"
 	FaultNoData    Fault = "not a request: data is missing"
 	FaultNullData  Fault = "not a request: data may be any JSON value but null"

@@ -4,7 +4,7 @@
 //
 // Client to server, one JSON object per text frame:
 //
-//	{"type":"joinGroup","group":"g","ackId":1,"since":"…","history":10,"gaps":true}
+//	{"type":"joinGroup","group":"g","ackId":1,"since":"…","history":10,"gaps":true,"presence":true}
 //	{"type":"leaveGroup","group":"g","ackId":2}
 //	{"type":"sendToGroup","group":"g","ackId":3,"noEcho":true,"dataType":"json","data":…,"metadata":{…}}
 //	{"type":"event","event":"name","ackId":4,"dataType":"json","data":…}
@@ -19,6 +19,9 @@
 //	{"type":"ack","ackId":1,"success":true,"position":"…","recovered":true}
 //	{"type":"ack","ackId":1,"success":false,"error":{"name":"Forbidden","message":"…"}}
 //	{"type":"message","from":"group","group":"g","dataType":"json","data":…,"fromUserId":"u","position":"…","gap":true}
+//	{"type":"presence","group":"g","event":"snapshot","members":[{"connectionId":"c","userId":"u"}],"more":true}
+//	{"type":"presence","group":"g","event":"join","members":[…]}
+//	{"type":"presence","group":"g","event":"leave","members":[…]}
 //	{"type":"pong"}
 package wire
 
@@ -62,6 +65,7 @@ type Request struct {
 	Group      string // no part of the frame, so it may be kept
 	Event      string // likewise
 	NoEcho     bool
+	Presence   bool // the client wants to be told who is in the group
 	Type       DataType
 	Data       []byte // JSON text, or the string's UTF-8 bytes, or the decoded bytes
 	Metadata   []byte // the metadata member as JSON, or nil
