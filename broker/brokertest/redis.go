@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -16,7 +17,8 @@ import (
 type Redis struct {
 	t       testing.TB
 	program string
-	args    []string
+	args    []string // of redis-server
+	cli     []string // of redis-cli
 	dir     string
 	port    string
 	process *exec.Cmd
@@ -30,6 +32,15 @@ const patience = 20 * time.Second
 // $TIDEGATE_REDIS_SERVER, or the one in PATH.
 func StartRedis(t testing.TB, args ...string) *Redis {
 	t.Helper()
+	r := newRedis(t)
+	r.args = append([]string{"--port", r.port, "--save", ""}, args...)
+	r.begin()
+	return r
+}
+
+// newRedis is a server with a folder and a port of its own that has not begun yet.
+func newRedis(t testing.TB) *Redis {
+	t.Helper()
 	program := os.Getenv("TIDEGATE_REDIS_SERVER")
 	if program == "" {
 		program = "redis-server"
@@ -38,16 +49,25 @@ func StartRedis(t testing.TB, args ...string) *Redis {
 	if err != nil {
 		t.Fatalf("these tests need a real redis-server, and there is none: run make redis, which installs it on Debian, or name one in TIDEGATE_REDIS_SERVER (%v)", err)
 	}
+	return &Redis{t: t, program: path, dir: t.TempDir(), port: freePort(t)}
+}
+
+// begin starts the server for the rest of the test.
+func (r *Redis) begin() {
+	r.t.Helper()
+	r.Restart()
+	r.t.Cleanup(r.Kill)
+}
+
+func freePort(t testing.TB) string {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer l.Close()
 	_, port, _ := net.SplitHostPort(l.Addr().String())
-	_ = l.Close()
-	r := &Redis{t: t, program: path, dir: t.TempDir(), port: port, args: args}
-	r.Restart()
-	t.Cleanup(r.Kill)
-	return r
+	return port
 }
 
 // Addr is the server's address.
@@ -77,8 +97,7 @@ func (r *Redis) Continue() { _ = r.process.Process.Signal(syscall.SIGCONT) }
 // until it answers.
 func (r *Redis) Restart() {
 	r.t.Helper()
-	args := append([]string{"--port", r.port, "--bind", "127.0.0.1", "--dir", r.dir, "--save", "", "--logfile", filepath.Join(r.dir, "log")}, r.args...)
-	r.process = exec.Command(r.program, args...)
+	r.process = exec.Command(r.program, slices.Concat(r.args, []string{"--bind", "127.0.0.1", "--dir", r.dir, "--logfile", filepath.Join(r.dir, "log")})...)
 	if err := r.process.Start(); err != nil {
 		r.t.Fatalf("redis-server: %v", err)
 	}
@@ -111,6 +130,6 @@ func (r *Redis) command(args ...string) string {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	out, _ := exec.CommandContext(ctx, cli, append([]string{"-p", r.port}, args...)...).CombinedOutput()
+	out, _ := exec.CommandContext(ctx, cli, slices.Concat([]string{"-p", r.port}, r.cli, args)...).CombinedOutput()
 	return string(out)
 }

@@ -53,11 +53,12 @@ func (d *doorbell) HandlePushNotification(_ context.Context, _ push.Notification
 	keys, ok := message[1].([]any)
 	if !ok {
 		b.counts.resyncFlush.Inc()
-		b.follows.resync(d.master)
+		b.resync(d.master)
 		return nil
 	}
+	probed := d.master.key.Load()
 	for _, k := range keys {
-		if k == d.master.probeKey() {
+		if probed != nil && k == *probed {
 			select {
 			case d.heard <- struct{}{}:
 			default:
@@ -87,10 +88,10 @@ func (d *doorbell) listen() {
 			}
 			if _, ok := message.(*redis.Subscription); ok {
 				pause.reset()
-				m.pulse.report(true)
+				m.pulse.heard(nil, 0)
 				d.connected.Store(true)
 				b.counts.resyncDoorbell.Inc()
-				b.follows.resync(m)
+				b.resync(m)
 			}
 		}
 		_ = sub.Close()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"strconv"
 	"sync"
 	"time"
 
@@ -68,8 +69,15 @@ func (e *epoch) changedWithin(d time.Duration) bool {
 	return !e.changed.IsZero() && time.Since(e.changed) < d
 }
 
-// epochKey is where a master has its word.
-func (m *master) epochKey() string { return m.broker.own("epoch") }
+// epochKey is where the master of a layout has its word; in a Cluster, the first of the
+// keys that is in one of its slots. Its slots may move, and the word does with them.
+func (m *master) epochKey(l *layout) string {
+	key := m.broker.own("epoch")
+	for i := 1; len(l.slots) > 1 && l.of(slotOfKey(key)) != m; i++ {
+		key = m.broker.own("epoch:" + strconv.Itoa(i))
+	}
+	return key
+}
 
 // checkEpoch takes the answer that came with a probe. After a change every group is
 // verified, as after a connection was lost.
@@ -85,5 +93,5 @@ func (m *master) checkEpoch(a *epochAnswer) {
 	b.counts.epochs.Inc()
 	b.counts.resyncEpoch.Inc()
 	b.config.Log.Error("Redis has another history than before: it was flushed, restarted without its data, or replaced by a server without it; every group is verified", "key", a.key)
-	b.follows.resync(m)
+	b.resync(m)
 }

@@ -284,10 +284,17 @@ func TestSweep(t *testing.T) {
 	}
 	eventually(t, "ready", func() bool { return b.Ready() == nil })
 	// The doorbell is deaf to the group for as long as it does not know the key.
-	b.follows.mu.Lock()
-	fo := b.follows.byKey[b.key(lobby)]
-	delete(b.follows.byKey, fo.key)
-	b.follows.mu.Unlock()
+	var fo *follow
+	eventually(t, "nothing is to be read", func() bool {
+		b.follows.mu.Lock()
+		defer b.follows.mu.Unlock()
+		fo = b.follows.byKey[b.key(lobby)]
+		if fo.dirty || fo.reading {
+			return false
+		}
+		delete(b.follows.byKey, fo.key)
+		return true
+	})
 	if err := publish(t, b, "unheard"); err != nil {
 		t.Fatal(err)
 	}

@@ -98,12 +98,15 @@ func (f *follows) ring(keys []any) {
 	}
 }
 
-// resync has every group of a master read and verified.
-func (f *follows) resync(m *master) {
+// resync has every group of a master read and verified; of one that has no slot it is
+// not known which they are.
+func (b *Broker) resync(m *master) {
+	f := &b.follows
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	all := f.layout != nil && !f.layout.has(m)
 	for _, fo := range f.byKey {
-		if fo.master == m {
+		if all || fo.master == m {
 			fo.verify, fo.swept = true, false
 			f.mark(fo)
 		}
@@ -173,6 +176,14 @@ func (f *follows) take(m *master, dst []work, limit int) []work {
 	clear(m.dirty[rest:])
 	m.dirty = m.dirty[:rest]
 	return dst
+}
+
+// gaveUp reports whether a group of a batch was given up since it was taken: what was
+// said to it afterwards is not for us.
+func (f *follows) gaveUp(fo *follow) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return fo.gone
 }
 
 // done lets go of what take returned.

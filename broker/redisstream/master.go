@@ -3,6 +3,7 @@ package redisstream
 import (
 	"context"
 	"errors"
+	"net"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -19,7 +20,9 @@ type master struct {
 	// Static after newMaster.
 	broker *Broker
 	addr   string // empty for the one that stands for no server
-	client *redis.Client
+	born   time.Time
+	client *redis.Client // fails at once while the server does not answer
+	prober *redis.Client // of the probe, which finds out when it answers again
 	bell   *doorbell
 	wake   chan struct{} // what is dirty is to be read
 
@@ -33,28 +36,37 @@ type master struct {
 	taken    int                    // guarded by follows.mu: connects when the batch was taken
 	failing  time.Time              // owned by probeLoop: since when; zero: all is well
 	wrong    atomic.Pointer[error]  // what is wrong, as the probe found it last; nil when all is well
-	key      atomic.Pointer[string] // the probe's
+	key      atomic.Pointer[string] // the probe's; nil if the master has no slot
+	spent    atomic.Bool            // it is to be replaced
+	salt     atomic.Int64           // of the last key
+	word     atomic.Pointer[string] // the key of the epoch; nil if the master has no slot
 
 	ctx   context.Context
 	stop  context.CancelFunc
 	ended sync.WaitGroup
 }
 
-// newMaster begins to speak to a server. It is not ready before the probe says so.
+// newMaster begins to speak to a server. Until the probe has said so for the first
+// time no master is ready; later ones have their grace.
 func (b *Broker) newMaster(addr string) (*master, error) {
-	m := &master{broker: b, addr: addr, wake: make(chan struct{}, 1), failing: time.Now()}
-	m.ctx, m.stop = context.WithCancel(b.ctx)
-	m.wrong.Store(&errStarting)
-	options := *b.options
-	options.Addr = addr
+	m := b.emptyMaster(addr)
+	if !b.began.Load() {
+		m.wrong.Store(&errStarting)
+	}
+	options := *b.target.options
+	if b.target.kind != "" {
+		options.Addr = addr
+	}
+	bellOptions, proberOptions := options, options
+	options.Limiter = &m.pulse
 	options.OnConnect = m.connected
 	m.client = redis.NewClient(&options)
-	bellOptions := *b.options
-	bellOptions.Addr = addr
+	proberOptions.PipelinePoolSize = -1
+	m.prober = redis.NewClient(&proberOptions)
 	var err error
 	if m.bell, err = newDoorbell(m, &bellOptions); err != nil {
 		m.stop()
-		return nil, errors.Join(err, m.client.Close())
+		return nil, errors.Join(err, m.client.Close(), m.prober.Close())
 	}
 	m.ended.Go(m.readLoop)
 	m.ended.Go(m.bell.listen)
@@ -62,12 +74,42 @@ func (b *Broker) newMaster(addr string) (*master, error) {
 	return m, nil
 }
 
-// close ends what newMaster began. It waits for a receiver that is behind.
+func (b *Broker) emptyMaster(addr string) *master {
+	m := &master{broker: b, addr: addr, born: time.Now(), wake: make(chan struct{}, 1), failing: time.Now()}
+	m.pulse.faults = make(chan struct{}, 1)
+	m.ctx, m.stop = context.WithCancel(b.ctx)
+	return m
+}
+
+// newNowhere is the master of what has none. Nothing can be written to it or read from
+// it; what waits for it waits as for a server that is away.
+func (b *Broker) newNowhere() *master {
+	m := b.emptyMaster("")
+	m.wrong.Store(&errStarting)
+	options := *b.target.options
+	options.Dialer = func(context.Context, string, string) (net.Conn, error) {
+		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: *m.wrong.Load()}
+	}
+	m.client = redis.NewClient(&options)
+	m.ended.Go(m.readLoop)
+	return m
+}
+
+// close ends what newMaster began. It waits for a receiver that is behind, and for
+// commands that others have under way, unless the broker is closed.
 func (m *master) close() error {
 	m.stop()
+	if m.bell == nil {
+		m.ended.Wait()
+		return m.client.Close()
+	}
 	m.bell.hangUp()
 	m.ended.Wait()
-	return errors.Join(m.bell.client.Close(), m.client.Close())
+	select {
+	case <-m.broker.ctx.Done():
+	case <-time.After(2 * timeout):
+	}
+	return errors.Join(m.bell.client.Close(), m.client.Close(), m.prober.Close())
 }
 
 // connected is called for each connection that the client makes. What is read through
@@ -86,17 +128,12 @@ func (m *master) signal() {
 	}
 }
 
-// layout is which master has which slot, as it was found last. It is never changed,
-// only replaced.
-type layout struct {
-	masters []*master
-	slots   []*master // by slot; only one if there is but one master
-}
-
-// of is the master of a slot.
-func (l *layout) of(slot uint16) *master {
-	if len(l.slots) == 1 {
-		return l.slots[0]
-	}
-	return l.slots[slot]
+// exec sends a pipeline, and what is elsewhere there, and reports whether anything was.
+// Each command has its own error afterwards; the one that is returned is the first that
+// the server itself has said.
+func (m *master) exec(ctx context.Context, pipe redis.Pipeliner) (redirected bool, err error) {
+	began := time.Now()
+	commands, err := pipe.Exec(ctx)
+	m.pulse.heard(err, time.Since(began))
+	return m.broker.redirect(ctx, m, commands), err
 }

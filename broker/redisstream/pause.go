@@ -2,20 +2,46 @@ package redisstream
 
 import (
 	"context"
+	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
+	"github.com/redis/go-redis/v9"
 )
 
 // pulse lets the loops that wait after a fault know that Redis has answered one of
 // them. Without it writers would fill a stream for as long as the reader still
 // waits, and a small capacity would trim what it has not read.
+//
+// It is also the breaker of the client: while a server does not answer at all, commands
+// fail at once instead of each after its timeout. The probe, which is not asked, ends
+// that.
 type pulse struct {
-	mu    sync.Mutex // guards beat
-	beat  chan struct{}
-	faint bool // a command has failed since the last beat
+	mu     sync.Mutex // guards beat and faint
+	beat   chan struct{}
+	faint  bool        // a command has failed since the last beat
+	silent atomic.Bool // and the server cannot be connected to, or has said nothing for as long as a command may take
+
+	faults chan struct{} // the probe is to look now
 }
+
+var _ redis.Limiter = (*pulse)(nil)
+
+// errSilentServer is why a command was not sent.
+var errSilentServer = errors.New("redisstream: the server does not answer")
+
+// Allow is asked by the client before each command.
+func (p *pulse) Allow() error {
+	if p.silent.Load() {
+		return errSilentServer
+	}
+	return nil
+}
+
+// ReportResult is what the client says after each command; heard knows more.
+func (p *pulse) ReportResult(error) {}
 
 // next is closed at the next beat.
 func (p *pulse) next() <-chan struct{} {
@@ -27,15 +53,35 @@ func (p *pulse) next() <-chan struct{} {
 	return p.beat
 }
 
-// report takes a command's outcome: the first success after a fault is a beat.
-func (p *pulse) report(ok bool) {
+// heard takes a command's outcome: the first answer after a fault is a beat. An error
+// that Redis itself has said is an answer.
+func (p *pulse) heard(err error, after time.Duration) {
+	if errors.Is(err, errSilentServer) {
+		return
+	}
+	var reply redis.Error
+	answered := err == nil || errors.As(err, &reply)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if ok && p.faint && p.beat != nil {
-		close(p.beat)
-		p.beat = nil
+	if answered {
+		p.silent.Store(false)
+		if p.faint && p.beat != nil {
+			close(p.beat)
+			p.beat = nil
+		}
+		p.faint = false
+		return
 	}
-	p.faint = !ok
+	if after >= timeout*9/10 || undialled(err) {
+		p.silent.Store(true)
+	}
+	if !p.faint {
+		select {
+		case p.faults <- struct{}{}:
+		default:
+		}
+	}
+	p.faint = true
 }
 
 // pause waits between one try and the next: 50 ms to half a second, spread, for

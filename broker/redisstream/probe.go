@@ -4,14 +4,35 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 )
 
-// probeKey is this node's key that the probe sets on a master. It is under the tracked
-// prefix, and no group has it: a hub's name does not begin with a dot.
-func (m *master) probeKey() string {
+// rekey chooses the keys that the probe sets on a master: both of slots that the master
+// has in a layout. This node's own is under the tracked prefix, and no group has it: a
+// hub's name does not begin with a dot.
+func (m *master) rekey(l *layout) {
+	key, word := m.key.Load(), m.word.Load()
+	one := len(l.slots) == 1
+	if key != nil && word != nil && (one || l.of(slotOfKey(*key)) == m && l.of(slotOfKey(*word)) == m) {
+		return
+	}
+	m.key.Store(nil)
+	if !l.has(m) {
+		return
+	}
+	epoch := m.epochKey(l)
+	m.word.Store(&epoch)
 	b := m.broker
-	return b.config.Prefix + ":.probe:" + b.node
+	for {
+		key := b.config.Prefix + ":.probe:" + b.node + ":" + strconv.FormatInt(m.salt.Add(1), 36)
+		if one || l.of(slotOfKey(key)) == m {
+			m.key.Store(&key)
+			return
+		}
+	}
 }
 
 // errSilent is why a node is not ready whose doorbell does not ring.
@@ -45,6 +66,7 @@ func (m *master) probeLoop() {
 		select {
 		case <-m.ctx.Done():
 		case <-t.C:
+		case <-m.pulse.faults:
 		}
 		t.Stop()
 	}
@@ -53,7 +75,7 @@ func (m *master) probeLoop() {
 // probe is nil if the doorbell rang for a write of ours.
 func (m *master) probe() error {
 	interval := m.broker.config.Probe
-	patience := max(interval/2, 100*time.Millisecond)
+	patience := max(interval/2, timeout)
 	ctx, cancel := context.WithTimeout(m.ctx, timeout+patience)
 	defer cancel()
 	if !m.bell.connected.Load() {
@@ -66,14 +88,8 @@ func (m *master) probe() error {
 	case <-m.bell.heard: // a ring that came late
 	default:
 	}
-	pipe := m.client.Pipeline()
-	set := pipe.Set(ctx, m.probeKey(), time.Now().UnixMilli(), max(time.Minute, 2*interval))
-	word := m.broker.epoch.ask(ctx, pipe, m.epochKey())
-	_, _ = pipe.Exec(ctx) // each command has its own error
-	m.checkEpoch(word)
-	if err := set.Err(); err != nil {
-		m.pulse.report(false)
-		return fmt.Errorf("redisstream: Redis cannot be reached, or refuses writes: %w", err)
+	if done, err := m.touch(ctx, max(time.Minute, 2*interval)); done || err != nil {
+		return err
 	}
 	t := time.NewTimer(patience)
 	defer t.Stop()
@@ -84,9 +100,46 @@ func (m *master) probe() error {
 		return ctx.Err()
 	case <-t.C:
 		m.broker.counts.resyncProbe.Inc()
-		m.bell.hangUp()
+		m.replace()
 		return errSilent
 	}
+}
+
+// touch sets the probe's key. If done, there is nothing to be heard of it: the master
+// has no slot, or the key's is on its way to another.
+func (m *master) touch(ctx context.Context, lives time.Duration) (done bool, err error) {
+	key := m.key.Load()
+	if key == nil {
+		return true, nil
+	}
+	began := time.Now()
+	pipe := m.prober.Pipeline()
+	set := pipe.Set(ctx, *key, began.UnixMilli(), lives)
+	word := m.broker.epoch.ask(ctx, pipe, *m.word.Load())
+	_, _ = pipe.Exec(ctx) // each command has its own error
+	err = set.Err()
+	m.pulse.heard(err, time.Since(began))
+	if at, _ := elsewhere(word.cmd.Err()); err == nil && at == "" {
+		m.checkEpoch(word)
+	}
+	switch addr, _ := elsewhere(err); {
+	case err == nil:
+		return false, nil
+	case addr != "":
+		m.key.CompareAndSwap(key, nil)
+		m.broker.look()
+		return true, nil
+	case redis.IsReadOnlyError(err):
+		m.replace()
+	}
+	return false, fmt.Errorf("redisstream: Redis cannot be reached, or refuses writes: %w", err)
+}
+
+// replace has the server looked up and connected to anew. Nothing that is connected is
+// believed any more: the name may be another server's by now.
+func (m *master) replace() {
+	m.spent.Store(true)
+	m.broker.look()
 }
 
 // report keeps what the probe found, and logs when it changes.
@@ -94,6 +147,7 @@ func (m *master) report(err error) {
 	log, was := m.broker.config.Log, m.wrong.Load()
 	if err == nil {
 		m.failing = time.Time{}
+		m.broker.began.Store(true)
 		m.wrong.Store(nil)
 		if was != nil {
 			log.Info("Redis can be used", "server", m.addr)
@@ -103,6 +157,7 @@ func (m *master) report(err error) {
 	if m.failing.IsZero() {
 		m.failing = time.Now()
 	}
+	m.broker.look()
 	if time.Since(m.failing) < grace {
 		return
 	}

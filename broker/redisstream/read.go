@@ -43,7 +43,6 @@ func (m *master) readLoop() {
 				break
 			}
 			err := m.read(batch)
-			m.pulse.report(err == nil)
 			if err == nil {
 				f.done(batch)
 				pause.reset()
@@ -125,11 +124,14 @@ func (m *master) read(batch []work) error {
 			w.ids = pipe.XRead(ctx, &redis.XReadArgs{Streams: []string{w.key, w.last.String()}, Count: b.page(), Block: -1})
 		}
 	}
-	_, _ = pipe.Exec(ctx) // each command has its own error
-	m.unsure = m.reconnected()
+	redirected, _ := m.exec(ctx, pipe) // each command has its own error
+	m.unsure = redirected || m.reconnected()
 	b.counts.fetchBatches.Inc()
 	var failed error
 	for i := range batch {
+		if b.follows.gaveUp(batch[i].follow) {
+			continue
+		}
 		if err := m.handle(&batch[i]); err != nil {
 			failed = err
 		}

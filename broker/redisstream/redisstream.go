@@ -17,20 +17,20 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/url"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/VictoriaMetrics/metrics"
 	"github.com/redis/go-redis/v9"
-	"github.com/redis/go-redis/v9/maintnotifications"
 	"github.com/tidegate/tidegate/broker"
 )
 
 // Config is what the broker is told once, by value.
 type Config struct {
-	URL      string        // redis:// or rediss://, with user, password and database as usual
+	URL      string        // one server, Sentinels or a Cluster: see address.go
+	TLS      TLS           // for rediss://
 	Prefix   string        // of the groups' keys: {Prefix}:{hub}:{group}
 	Sweep    time.Duration // every open group is verified once in this time
 	Probe    time.Duration // the doorbell is tried this often
@@ -46,17 +46,22 @@ var _ broker.Broker = (*Broker)(nil)
 type Broker struct {
 	// Static after New.
 	config    Config
-	node      string         // this node's name in Redis, new at each start
-	options   *redis.Options // of every server; the address is each one's own
-	clustered bool           // keys have slots, and masters have some of them
+	node      string // this node's name in Redis, new at each start
+	target    *target
+	clustered bool       // keys have slots, and masters have some of them
+	sentinels *sentinels // or nil
+	cluster   *cluster   // or nil
+	nowhere   *master    // has what no server has
 	counts    counts
 	writers   []*writer
+	began     atomic.Bool // a master was ready
 
-	layout  atomic.Pointer[layout] // the same as that of follows
-	follows follows
-	rings   rings
-	epoch   epoch
-	handing sync.Mutex // held while the receiver is called, by one read loop at a time
+	topology topology
+	layout   atomic.Pointer[layout] // the same as that of follows
+	follows  follows
+	rings    rings
+	epoch    epoch
+	handing  sync.Mutex // held while the receiver is called, by one read loop at a time
 
 	queueing                    sync.Mutex   // guards the writers' queues and full; held for moments
 	full                        bool         // nothing more is taken: the broker is being closed
@@ -72,35 +77,57 @@ type Broker struct {
 var errStarting = errors.New("redisstream: Redis has not answered yet")
 
 // New starts the broker. It fails on a URL that cannot be right, and not when
-// Redis is away: then the node is not ready, and goes on trying.
+// Redis is away: then the node is not ready, and goes on trying. Sentinels and a
+// Cluster it asks for their masters first, which may take a second.
 func New(config Config) (*Broker, error) {
-	options, err := options(config.URL)
+	t, err := parse(config.URL, config.TLS)
 	if err != nil {
 		return nil, err
 	}
 	quiet.Do(func() { redis.SetLogger(silence{}) })
-	b := &Broker{config: config, node: rand.Text(), options: options}
+	b := &Broker{config: config, node: rand.Text(), target: t, clustered: t.kind == "cluster"}
 	b.ctx, b.stop = context.WithCancel(context.Background())
 	b.follows.byKey = make(map[string]*follow)
 	b.rings.byKey = make(map[string]*ring)
 	b.epoch.words = make(map[string]string)
 	b.counts.init(config.Metrics, b)
 	b.rings.dropped = b.counts.heldDropped
-	m, err := b.newMaster(options.Addr)
-	if err != nil {
-		b.stop()
-		return nil, err
+	b.nowhere = b.newNowhere()
+	if err := b.begin(); err != nil {
+		return nil, errors.Join(err, b.Close())
 	}
-	b.arrange(&layout{masters: []*master{m}, slots: []*master{m}})
-	for range 2 {
-		b.writers = append(b.writers, newWriter(b))
-	}
-	for _, w := range b.writers {
-		b.ended.Go(w.writeLoop)
-	}
+	b.ended.Go(b.topologyLoop)
 	b.ended.Go(b.sweepLoop)
 	return b, nil
 }
+
+// begin sets up what depends on the kind of the target.
+func (b *Broker) begin() error {
+	t, writers, slotted := &b.topology, 2, 1
+	t.kick, t.extras = make(chan struct{}, 1), make(map[string]extra)
+	switch b.target.kind {
+	case "sentinel":
+		b.sentinels = newSentinels(b.target)
+		t.find, t.often = b.sentinels.find, lookInterval
+	case "cluster":
+		b.cluster = newCluster(b, b.target)
+		t.find, t.often = b.cluster.find, lookInterval
+		writers, slotted = clusterWriters, slots
+	default:
+		t.find = func(context.Context) ([]span, error) { return []span{{addr: b.target.options.Addr}}, nil }
+	}
+	b.arrange(&layout{masters: []*master{b.nowhere}, slots: slices.Repeat([]*master{b.nowhere}, slotted)})
+	for range writers {
+		w := newWriter(b)
+		b.writers = append(b.writers, w)
+		b.ended.Go(w.writeLoop)
+	}
+	return b.lookUp()
+}
+
+// clusterWriters is how many senders a Cluster has. Masters mostly have ranges of
+// slots, and each sender has one.
+const clusterWriters = 16
 
 // silence is where the client library's own log goes: a line for every connection
 // that fails, while the probe says once that Redis is away.
@@ -110,48 +137,18 @@ func (silence) Printf(context.Context, string, ...any) {}
 
 var quiet sync.Once // the library has one log for the whole process
 
-// timeout bounds every command, so that a Redis that hangs is found.
-const timeout = time.Second
-
-// options reads the URL.
-func options(address string) (*redis.Options, error) {
-	u, err := url.Parse(address)
-	if err != nil {
-		return nil, errors.New("redisstream: the broker's URL cannot be read; want redis://user:password@host:6379/0, with special characters in the password percent-encoded")
-	}
-	if u.Scheme != "redis" && u.Scheme != "rediss" {
-		return nil, fmt.Errorf("redisstream: %s:// is not supported yet; name one server with redis:// or rediss://", u.Scheme)
-	}
-	o, err := redis.ParseURL(address)
-	if err != nil {
-		return nil, fmt.Errorf("redisstream: the broker's URL: %w", err)
-	}
-	o.Protocol = 3 // the doorbell needs push messages
-	// A write that is sent again after its answer was lost would say a message
-	// twice, and the loops here try again by themselves.
-	o.MaxRetries = -1
-	o.DialTimeout, o.ReadTimeout, o.WriteTimeout, o.PoolTimeout = timeout, timeout, timeout, timeout
-	o.DialerRetries = 1
-	o.ContextTimeoutEnabled = true
-	o.DisableIdentity = true
-	o.PoolSize = 8
-	o.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
-	return o, nil
-}
-
 // key is the stream of a group.
 func (b *Broker) key(g broker.Group) string {
 	return b.config.Prefix + ":" + g.Hub + ":" + g.Name
 }
 
-// arrange replaces the layout.
-func (b *Broker) arrange(l *layout) {
-	b.layout.Store(l)
-	b.follows.rehome(l)
-}
-
 // commands is for single commands of which it does not matter when they are done.
-func (b *Broker) commands() redis.Cmdable { return b.layout.Load().slots[0].client }
+func (b *Broker) commands() redis.Cmdable {
+	if b.cluster != nil {
+		return b.cluster.client
+	}
+	return b.layout.Load().slots[0].client
+}
 
 // Ready says what the probes found last.
 func (b *Broker) Ready() error {
@@ -208,11 +205,14 @@ func (b *Broker) Close() error {
 	}
 	b.closeQueues()
 	b.stop()
-	var errs []error
-	for _, m := range b.layout.Load().masters {
-		errs = append(errs, m.close())
-	}
+	err := b.closeMasters()
 	b.ended.Go(b.refuseAll)
 	b.ended.Wait()
-	return errors.Join(errs...)
+	if b.sentinels != nil {
+		err = errors.Join(err, b.sentinels.close())
+	}
+	if b.cluster != nil {
+		err = errors.Join(err, b.cluster.client.Close())
+	}
+	return err
 }

@@ -95,7 +95,7 @@ func (m *master) repairRound(ctx context.Context, all []*repair) (left []*repair
 	if pipe.Len() == 0 {
 		return nil, nil
 	}
-	_, _ = pipe.Exec(ctx) // each command has its own error
+	_, _ = m.exec(ctx, pipe) // each command has its own error
 	for _, r := range all {
 		if r.step != putBack && r.step != addMark {
 			continue
@@ -123,7 +123,7 @@ func (m *master) look(ctx context.Context, all []*repair) error {
 		infos[i] = pipe.XInfoStream(ctx, r.work.key)
 		pages[i] = pipe.XRangeN(ctx, r.work.key, from.String(), "+", int64(len(r.held))+m.broker.page())
 	}
-	_, _ = pipe.Exec(ctx)
+	_, _ = m.exec(ctx, pipe)
 	for i, r := range all {
 		var err error
 		r.info, err = infos[i].Result()

@@ -243,8 +243,7 @@ func (w *writer) add(ctx context.Context, to redis.Pipeliner, m *broker.Message)
 
 // write sends a pipeline; each command has its own error afterwards.
 func (m *master) write(ctx context.Context, pipe redis.Pipeliner) {
-	_, err := pipe.Exec(ctx)
-	m.pulse.report(err == nil)
+	_, _ = m.exec(ctx, pipe)
 	m.broker.counts.batches.Inc()
 }
 
@@ -289,9 +288,14 @@ func (w *writer) outcome(add *redis.StringCmd) (broker.Position, error) {
 // said so itself, or was never reached.
 func refused(err error) bool {
 	var reply redis.Error
-	if errors.As(err, &reply) || errors.Is(err, redis.ErrPoolTimeout) {
+	if errors.As(err, &reply) || errors.Is(err, redis.ErrPoolTimeout) || errors.Is(err, redis.ErrClosed) || errors.Is(err, errSilentServer) {
 		return true
 	}
+	return undialled(err)
+}
+
+// undialled reports whether there was no connection to begin with.
+func undialled(err error) bool {
 	var network *net.OpError
 	return errors.As(err, &network) && network.Op == "dial"
 }
