@@ -74,24 +74,52 @@ func validOrigin(s string) bool {
 	return err == nil && u.Scheme != "" && u.Hostname() != "" && (u.Port() == "" || validPort(u.Port())) && strings.EqualFold(s, u.Scheme+"://"+u.Host)
 }
 
-// validBroker is memory or the URL of a Redis. Which of the schemes are spoken is
-// for the broker to say.
+// validBroker is memory or the URL of a Redis. What else is in the URL is for the
+// broker to say.
 func validBroker(s string) bool {
 	if s == "memory" {
 		return true
 	}
-	u, err := url.Parse(s)
-	if err != nil || u.Host == "" {
-		return false
-	}
-	switch u.Scheme {
+	scheme, _, _ := strings.Cut(s, "://")
+	switch scheme {
 	case "redis", "rediss":
-		_, err := strconv.ParseUint(strings.TrimPrefix(u.Path, "/"), 10, 31)
+		u, err := url.Parse(s)
+		if err != nil || u.Host == "" {
+			return false
+		}
+		_, err = strconv.ParseUint(strings.TrimPrefix(u.Path, "/"), 10, 31)
 		return (err == nil || u.Path == "" || u.Path == "/") && (u.Port() == "" || validPort(u.Port()))
-	case "redis-sentinel", "redis-cluster":
-		return true
+	case "unix":
+		u, err := url.Parse(s)
+		return err == nil && u.Host == "" && len(u.Path) > 1
+	case "redis+sentinel", "rediss+sentinel", "redis+cluster", "rediss+cluster":
+		u, hosts, err := parseHosts(s)
+		ok := err == nil
+		for _, host := range hosts {
+			h, err := url.Parse("redis://" + host)
+			ok = ok && err == nil && h.Host == host && h.Hostname() != "" && (h.Port() == "" || validPort(h.Port()))
+		}
+		return ok && (strings.HasSuffix(scheme, "cluster") || len(u.Path) > 1)
 	}
 	return false
+}
+
+// parseHosts reads a URL with several hosts, which package url does not take if one of
+// them is an IPv6 address; only the first is in the URL that it returns.
+func parseHosts(s string) (u *url.URL, hosts []string, err error) {
+	scheme, rest, ok := strings.Cut(s, "://")
+	if !ok {
+		u, err = url.Parse(s)
+		return u, nil, err
+	}
+	end := len(rest)
+	if i := strings.IndexAny(rest, "/?#"); i >= 0 {
+		end = i
+	}
+	at := strings.LastIndexByte(rest[:end], '@') + 1
+	hosts = strings.Split(rest[at:end], ",")
+	u, err = url.Parse(scheme + "://" + rest[:at] + hosts[0] + rest[end:])
+	return u, hosts, err
 }
 
 // hidePassword is a broker's URL as people may see it. A password in what is no
@@ -99,14 +127,17 @@ func validBroker(s string) bool {
 // some clients take a password from.
 func hidePassword(raw any) string {
 	s, _ := raw.(string)
-	u, err := url.Parse(s)
+	u, hosts, err := parseHosts(s)
 	switch {
 	case raw == nil:
 		return "nothing"
-	case s != "" && (err != nil || u.Opaque != "" || u.Host == "" && strings.ContainsAny(s, ":@")):
+	case s != "" && (err != nil || u.Opaque != "" || u.Host == "" && u.Scheme != "unix" && strings.ContainsAny(s, ":@") || strings.Contains(u.Path, "@")):
 		return "(hidden, since it may have a password in it)"
 	case err != nil || s == "":
 		return strconv.Quote(s)
+	}
+	if len(hosts) > 1 {
+		u.Host = strings.Join(hosts, ",")
 	}
 	if u.RawQuery != "" {
 		u.RawQuery = "xxxxx"

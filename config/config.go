@@ -23,7 +23,7 @@ type Config struct {
 	Workers int  `koanf:"workers"` // event loops that share the connections
 	Pool    Pool `koanf:"pool"`
 
-	Broker      string        `koanf:"broker"`       // "memory" or a redis URL
+	Broker      string        `koanf:"broker"`       // "memory", or the URL of a Redis, of Sentinels or of a Cluster
 	Capacity    int           `koanf:"capacity"`     // messages kept per group
 	GroupExpiry time.Duration `koanf:"group_expiry"` // a group silent for this long is forgotten
 	Publish     Publish       `koanf:"publish"`
@@ -66,6 +66,14 @@ type Redis struct {
 	Prefix string        `koanf:"prefix"` // of the groups' keys, "tg"
 	Sweep  time.Duration `koanf:"sweep"`  // every group is verified once in this time
 	Probe  time.Duration `koanf:"probe"`  // the doorbell is tried this often
+	TLS    TLS           `koanf:"tls"`    // for rediss:// and its kin
+}
+
+// TLS names PEM files; each may be empty.
+type TLS struct {
+	CAFile   string `koanf:"ca_file"`   // the servers' authorities
+	CertFile string `koanf:"cert_file"` // the gateway's own certificate
+	KeyFile  string `koanf:"key_file"`  // and its key
 }
 
 // Compression is permessage-deflate, without context takeover.

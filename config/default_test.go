@@ -71,7 +71,7 @@ func documented(t *testing.T) map[string]string {
 				if name.HeadComment == "" {
 					t.Errorf("default.yaml: section %s has no comment", name.Value)
 				}
-				walk(name.Value+".", value)
+				walk(prefix+name.Value+".", value)
 				continue
 			}
 			text := strings.ReplaceAll(name.HeadComment, "\n#", " ")

@@ -60,7 +60,9 @@ func TestSpellings(t *testing.T) {
 	f("echo", "/echo", `"/echo"`)
 	f("listen", "[::1]:0", `"[::1]:0"`)
 	f("listen", "localhost:80", `"localhost:80"`)
-	f("broker", "redis-sentinel://a:26379,b:26379/main", `"redis-sentinel://a:26379,b:26379/main"`)
+	f("broker", "redis+sentinel://a:26379,b:26379/main", `"redis+sentinel://a:26379,b:26379/main"`)
+	f("broker", "redis+cluster://a:1,b", `"redis+cluster://a:1,b"`)
+	f("broker", "unix:///run/redis.sock", `"unix:///run/redis.sock"`)
 	f("broker", "redis://h", `"redis://h"`)
 	f("broker", "rediss://h:6380/", `"rediss://h:6380/"`)
 }

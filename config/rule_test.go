@@ -136,6 +136,16 @@ func TestBrokers(t *testing.T) {
 	f("redis://h/-1")
 	f("redis://h:99999")
 	f("redis://h:port")
+	f("unix://h/run/redis.sock")
+	f("unix:///")
+	f("redis-sentinel://h/main")
+	f("redis-cluster://h")
+	f("redis+sentinel://h")
+	f("redis+sentinel://h,:1/main")
+	f("redis+sentinel://h:99999/main")
+	f("redis+cluster://")
+	f("redis+cluster://a,b:port")
+	f("redis+cluster://u%zz@a")
 }
 
 // TestNearest: an unknown setting's error names the one that was meant.

@@ -35,6 +35,9 @@ var rules = map[string]rule{
 	"redis.prefix":           text("1 to 64 letters, digits, - or _", regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`).MatchString),
 	"redis.sweep":            duration(time.Second, time.Hour),
 	"redis.probe":            duration(100*time.Millisecond, time.Minute),
+	"redis.tls.ca_file":      text(anyFile, anything),
+	"redis.tls.cert_file":    text(anyFile, anything),
+	"redis.tls.key_file":     text(anyFile, anything),
 
 	"compression.enabled":   boolean(),
 	"compression.min_bytes": size(64, 64<<20),
@@ -90,9 +93,15 @@ func secret(r rule) rule {
 	return r
 }
 
+// anyFile is what a setting that names a file wants. Whether it is there and what is in
+// it is for whoever opens it to say.
+const anyFile = `the path of a PEM file, or "" for none`
+
+func anything(string) bool { return true }
+
 // brokerURL is memory or a URL, whose password nobody may see.
 func brokerURL() rule {
-	r := text("memory, or a URL such as redis://127.0.0.1:6379/0 or rediss://user:password@host:6379/0, with special characters in the password percent-encoded", validBroker)
+	r := text("memory, or a URL such as redis://127.0.0.1:6379/0, rediss://user:password@host:6379/0, redis+sentinel://user:password@h1:26379,h2:26379/mymaster?db=0 or redis+cluster://user:password@h1:6379,h2:6379, with special characters in the password percent-encoded", validBroker)
 	r.show, r.hide = hidePassword, hidePassword
 	return r
 }

@@ -70,7 +70,10 @@ func TestNoSecretIsPrinted(t *testing.T) {
 	f("broker", "redis:/user:s3cret@h")
 	f("broker", "user:s3cret@h:6379")
 	f("broker", ":s3cret@h")
-	f("broker", "redis-sentinel://user:s3cret@a:1,b:2/main")
+	f("broker", "redis+sentinel://user:s3cret@a:1,b:2/main?sentinel_password=s3cret")
+	f("broker", "rediss+cluster://user:s3cret@[::1]:1,[::2]:2")
+	f("broker", "redis-cluster://user:s3cret@a:1")
+	f("broker", "unix://user:s3cret@/run/redis.sock?db=s3cret")
 	f("broker", "redis://u:s3cret/x@h")
 	for _, content := range []string{"keys: {a: s3cret}", "keys: 5.5", "keys: [[s3cret]]", "broker: [redis://:s3cret@h]", "broker: {redis: s3cret}", "s3cret-s3cret"} {
 		if got := refused(t, Sources{File: write(t, content)}); strings.Contains(got, "s3cret") {

@@ -107,7 +107,7 @@ func (n *node) openBroker(r broker.Receiver) (broker.Broker, error) {
 		return memory.New(memory.Config{Limits: limits, Receiver: r, Metrics: n.metrics, Log: n.log})
 	}
 	return redisstream.New(redisstream.Config{
-		URL: c.Broker, Prefix: c.Redis.Prefix, Sweep: c.Redis.Sweep, Probe: c.Redis.Probe,
+		URL: c.Broker, TLS: redisstream.TLS(c.Redis.TLS), Prefix: c.Redis.Prefix, Sweep: c.Redis.Sweep, Probe: c.Redis.Probe,
 		Limits: limits, Receiver: r, Metrics: n.metrics, Log: n.log,
 	})
 }
