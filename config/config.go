@@ -17,8 +17,11 @@ type Config struct {
 
 	Hubs    []string `koanf:"hubs"`    // the hubs that clients may connect to, lower case
 	Routes  []Route  `koanf:"routes"`  // paths for simple clients
-	Keys    []string `koanf:"keys"`    // access keys: the first signs, all verify
 	Origins []string `koanf:"origins"` // allowed browser origins; empty is the gateway's own host; "*" is any
+
+	Keys     []string `koanf:"keys"`      // access keys, or file:PATH of some: the first signs, all verify
+	KeysFile string   `koanf:"keys_file"` // a file of further ones
+	Auth     Auth     `koanf:"auth"`
 
 	Workers int  `koanf:"workers"` // event loops that share the connections
 	Pool    Pool `koanf:"pool"`
@@ -39,6 +42,14 @@ type Config struct {
 	Shutdown  Shutdown  `koanf:"shutdown"`
 }
 
+// HasKeys reports whether tokens can be verified, so that they are asked for.
+func (c *Config) HasKeys() bool {
+	return len(c.Keys) > 0 || c.KeysFile != "" || len(c.Auth.PublicKeys) > 0 || c.Auth.JWKS != ""
+}
+
+// hasAccessKeys reports whether the data plane can ask for one.
+func (c *Config) hasAccessKeys() bool { return len(c.Keys) > 0 || c.KeysFile != "" }
+
 // Route is a path whose clients speak bare payloads to one group.
 type Route struct {
 	Path string `koanf:"path"` // like /ws/chat/{group}/
@@ -47,6 +58,20 @@ type Route struct {
 
 // String is the route as flags and variables have it: path=hub.
 func (r Route) String() string { return r.Path + "=" + r.Hub }
+
+// Auth is which tokens clients are let in with.
+type Auth struct {
+	PublicKeys     []string      `koanf:"public_keys"`     // files in PEM
+	JWKS           string        `koanf:"jwks"`            // the address of an issuer's key set; empty is none
+	JWKSRefresh    time.Duration `koanf:"jwks_refresh"`    // it is fetched again after this, or sooner
+	Issuers        []string      `koanf:"issuers"`         // accepted; empty is any
+	Audiences      []string      `koanf:"audiences"`       // accepted; empty is an address of the hub
+	ClockSkew      time.Duration `koanf:"clock_skew"`      // between this node and whoever signs
+	RequireExpiry  bool          `koanf:"require_expiry"`  // tokens without exp are refused
+	CloseAtExpiry  bool          `koanf:"close_at_expiry"` // connections end with their token
+	Anonymous      []string      `koanf:"anonymous"`       // hubs and routes' paths that need no token
+	AnonymousRoles []string      `koanf:"anonymous_roles"` // what clients without one may do there
+}
 
 // Pool is the bounded set of goroutines for what may block, one per worker.
 type Pool struct {

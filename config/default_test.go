@@ -17,6 +17,11 @@ func TestDefaults(t *testing.T) {
 		Listen: "127.0.0.1:8000", Operator: "127.0.0.1:9000", Demo: true,
 		Hubs: []string{"chat"}, Routes: []Route{{"/ws/chat/{group}/", "chat"}},
 		Keys: []string{}, Origins: []string{},
+		Auth: Auth{
+			PublicKeys: []string{}, JWKSRefresh: 15 * time.Minute, Issuers: []string{}, Audiences: []string{},
+			ClockSkew: 5 * time.Minute, RequireExpiry: true, CloseAtExpiry: true,
+			Anonymous: []string{}, AnonymousRoles: []string{},
+		},
 		Workers: 2, Pool: Pool{Size: 0, Queue: 1024},
 		Broker: "memory", Capacity: 1000, GroupExpiry: 86400 * time.Second,
 		Publish:     Publish{QueueMessages: 10000, QueueBytes: 64 << 20, Timeout: time.Second},

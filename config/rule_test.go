@@ -164,7 +164,7 @@ func TestNearest(t *testing.T) {
 	f("heartbeat.intervall", "heartbeat.interval")
 	f("keys.0", "keys")
 	f("line\nbreak", "listen")
-	f(strings.Repeat("x", 100_000), "group_expiry")
+	f(strings.Repeat("x", 100_000), "auth.close_at_expiry")
 	if got := refused(t, flag("limits", "2")); !strings.HasPrefix(got, "setting limits (flag --set): it is a section") || !strings.Contains(got, "did you mean limits.") {
 		t.Errorf("a section: %s", got)
 	}

@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // Validate checks every setting by its rule and then what concerns several at
@@ -38,7 +39,7 @@ func (c *Config) relations() []fault {
 	if clash(c.Listen, c.Operator) {
 		differ("operator", "listen", "want another port than listen, which is %s", c.shown("listen"))
 	}
-	return slices.Concat(all, c.pathFaults(), c.keyFaults())
+	return slices.Concat(all, c.pathFaults(), c.keyFaults(), c.anonymousFaults())
 }
 
 // pathFaults is what is wrong between routes, hubs and the echo path.
@@ -63,17 +64,31 @@ func (c *Config) pathFaults() []fault {
 	return all
 }
 
-// keyFaults is what is wrong without an access key: then who reaches a listener may
-// do everything.
+// keyFaults is what is wrong without a key: then who reaches a listener may do
+// everything. Public keys and issuers are for clients, so the data plane has none of
+// them.
 func (c *Config) keyFaults() []fault {
-	if len(c.Keys) > 0 {
-		return nil
-	}
 	var all []fault
-	for _, key := range []string{"listen", "operator"} {
-		if address, _ := c.field(key).(string); !loopback(address) {
-			all = append(all, fault{key: key, other: "keys", value: c.shown(key),
-				want: "want a loopback address such as 127.0.0.1, since without an access key whoever reaches it may join, send and read everything; or set keys"})
+	if !c.HasKeys() && !loopback(c.Listen) {
+		all = append(all, fault{key: "listen", other: "keys", value: c.shown("listen"),
+			want: "want a loopback address such as 127.0.0.1, since without a key whoever reaches it may join, send and read everything; or set keys, keys_file, auth.public_keys or auth.jwks"})
+	}
+	if !c.hasAccessKeys() && !loopback(c.Operator) {
+		all = append(all, fault{key: "operator", other: "keys", value: c.shown("operator"),
+			want: "want a loopback address such as 127.0.0.1, since without an access key whoever reaches it may send and read everything; or set keys or keys_file"})
+	}
+	return all
+}
+
+// anonymousFaults is what is wrong with where clients need no token.
+func (c *Config) anonymousFaults() []fault {
+	var all []fault
+	for _, place := range c.Auth.Anonymous {
+		isRoute := slices.ContainsFunc(c.Routes, func(r Route) bool { return r.Path == place })
+		isHub := slices.Contains(c.Hubs, strings.ToLower(place))
+		if !isRoute && !isHub {
+			all = append(all, fault{key: "auth.anonymous", other: "hubs", value: quoted(place),
+				want: fmt.Sprintf("want a hub that the setting hubs has, which is %s, or a path that the setting routes has", c.shown("hubs"))})
 		}
 	}
 	return all

@@ -75,6 +75,10 @@ func TestNoSecretIsPrinted(t *testing.T) {
 	f("broker", "redis-cluster://user:s3cret@a:1")
 	f("broker", "unix://user:s3cret@/run/redis.sock?db=s3cret")
 	f("broker", "redis://u:s3cret/x@h")
+	f("auth.jwks", "https://user:s3cret@issuer.example/jwks")
+	f("auth.jwks", "https://issuer.example/jwks?key=s3cret")
+	f("auth.jwks", "user:s3cret@issuer.example/jwks")
+	f("keys", "file:")
 	for _, content := range []string{"keys: {a: s3cret}", "keys: 5.5", "keys: [[s3cret]]", "broker: [redis://:s3cret@h]", "broker: {redis: s3cret}", "s3cret-s3cret"} {
 		if got := refused(t, Sources{File: write(t, content)}); strings.Contains(got, "s3cret") {
 			t.Errorf("%s makes %s", content, got)

@@ -16,13 +16,14 @@ const module = "github.com/tidegate/tidegate/"
 // files may reach further: they stand outside the rooms.
 var arrows = map[string][]string{
 	"gateway": {"config", "broker", "broker/memory", "broker/redisstream", "reactor",
-		"gateway/server", "gateway/api", "gateway/page", "gateway/auth", "gateway/door"},
+		"gateway/server", "gateway/api", "gateway/page", "gateway/auth", "gateway/door", "gateway/keyring"},
 	"gateway/server":     {"reactor", "broker", "gateway/hub", "gateway/wire", "gateway/auth", "gateway/presence"},
 	"gateway/presence":   {"broker"},
 	"gateway/api":        {"broker", "gateway/server", "gateway/auth"},
 	"gateway/wire":       {},
 	"gateway/hub":        {},
 	"gateway/auth":       {},
+	"gateway/keyring":    {"gateway/auth"},
 	"gateway/page":       {},
 	"gateway/door":       {},
 	"reactor":            {},
@@ -41,6 +42,7 @@ var only = map[string][]string{
 	"github.com/redis/go-redis":       {"broker/redisstream"},
 	"github.com/knadh/koanf":          {"config"},
 	"github.com/golang-jwt/jwt":       {"gateway/auth"},
+	"github.com/MicahParks/jwkset":    {"gateway/auth"},
 	"github.com/spf13/cobra":          {"gateway", "bench"},
 	"github.com/lesismal/nbio/nbhttp": {},
 }

@@ -45,6 +45,7 @@ type frame struct {
 	Message      string
 
 	ReconnectAfterMs int
+	ExpiresInMs      int64
 }
 
 // dial opens a WebSocket; a refusal is returned as the status.

@@ -65,7 +65,11 @@ func newCommand(hurry context.Context, environ []string, stdout, stderr io.Write
 	root.AddCommand(
 		&cobra.Command{Use: "serve", Short: "Serve until SIGTERM or SIGINT (the default)", Args: noArgs, RunE: serving},
 		&cobra.Command{Use: "check", Short: "Validate the settings and exit", Args: noArgs, RunE: func(c *cobra.Command, _ []string) error {
-			if _, err := s.load(c); err != nil {
+			loaded, err := s.load(c)
+			if err == nil {
+				err = checkKeys(loaded.Config)
+			}
+			if err != nil {
 				return err
 			}
 			fmt.Fprintln(stdout, "the settings are valid")

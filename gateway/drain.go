@@ -115,6 +115,7 @@ func (n *node) end(ctx context.Context) error {
 		n.log.Warn("not everything ended by itself", "error", late) // the fault of clients, most often
 	}
 	n.shut(ctx, n.operator, "operator")
+	n.keys.Close()
 	return n.server.Close()
 }
 

@@ -15,8 +15,8 @@ import (
 	"github.com/gobwas/ws"
 	"github.com/tidegate/tidegate/config"
 	"github.com/tidegate/tidegate/gateway/api"
-	"github.com/tidegate/tidegate/gateway/auth"
 	"github.com/tidegate/tidegate/gateway/door"
+	"github.com/tidegate/tidegate/gateway/keyring"
 	"github.com/tidegate/tidegate/gateway/page"
 	"github.com/tidegate/tidegate/gateway/server"
 	"github.com/tidegate/tidegate/reactor"
@@ -28,6 +28,7 @@ type node struct {
 	log      *slog.Logger
 	metrics  *metrics.Set
 	reactor  *reactor.Reactor
+	keys     *keyring.Ring
 	server   *server.Server
 	public   *http.Server
 	operator *http.Server
@@ -73,17 +74,16 @@ func (n *node) start() (err error) {
 	if n.reactor, err = reactor.New(reactorConfig(c, n.log, n.metrics)); err != nil {
 		return err
 	}
-	keys := auth.NewKeys(c.Keys)
-	sc, err := serverConfig(n, keys)
-	if err == nil {
-		n.server, err = server.New(sc)
+	if err = n.openKeys(); err == nil {
+		err = n.openServer()
 	}
 	if err != nil {
+		n.keys.Close()
 		return errors.Join(err, n.reactor.Shutdown(context.Background(), ws.StatusGoingAway, ""))
 	}
 	n.metrics.NewGauge("app_active_connections", func() float64 { return float64(n.reactor.Connections()) })
 	n.metrics.NewGauge("tidegate_draining", n.drains)
-	checks := []api.Check{{Name: "node", Ready: n.ready}, {Name: "broker", Ready: n.server.Ready}, {Name: "workers", Ready: n.reactor.Ready}}
+	checks := []api.Check{{Name: "node", Ready: n.ready}, {Name: "broker", Ready: n.server.Ready}, {Name: "workers", Ready: n.reactor.Ready}, {Name: "keys", Ready: n.keys.Ready}}
 	mux := http.NewServeMux()
 	api.MountProbes(mux, checks)
 	n.server.Mount(mux)
@@ -92,7 +92,7 @@ func (n *node) start() (err error) {
 	}
 	n.public = n.httpServer(mux)
 	n.operator = n.httpServer(api.Operator(api.Config{
-		Gateway: n.server, Keys: keys, BodyBytes: int64(c.Limits.BodyBytes),
+		Gateway: n.server, Keys: n.keys.Keys(), BodyBytes: int64(c.Limits.BodyBytes),
 		Checks: checks, Metrics: n.metrics,
 	}))
 	return nil

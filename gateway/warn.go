@@ -11,7 +11,7 @@ const spareFiles = 300
 
 // warn says at start what will hurt later.
 func (n *node) warn() {
-	if len(n.config.Keys) == 0 {
+	if !n.config.HasKeys() {
 		n.log.Warn("no access key is set: anyone who reaches the loopback addresses may join, send and use the data plane; set keys before you listen elsewhere")
 	}
 	var files syscall.Rlimit

@@ -44,7 +44,7 @@ func reactorConfig(c config.Config, log *slog.Logger, set *metrics.Set) reactor.
 }
 
 // serverConfig is the server's part of the settings.
-func serverConfig(n *node, keys auth.Keys) (server.Config, error) {
+func serverConfig(n *node) (server.Config, error) {
 	c := n.config
 	kept, err := auth.ParseGroups(c.Presence.Groups)
 	if err != nil {
@@ -58,7 +58,8 @@ func serverConfig(n *node, keys auth.Keys) (server.Config, error) {
 		Hubs:    c.Hubs,
 		Routes:  routes,
 		Echo:    c.Echo,
-		Keys:    keys,
+		Keys:    n.keys.Keys(),
+		Expire:  c.Auth.CloseAtExpiry,
 		Origins: c.Origins,
 		Workers: n.reactor.Workers(),
 		Adopt:   n.reactor.Adopt,
@@ -75,6 +76,16 @@ func serverConfig(n *node, keys auth.Keys) (server.Config, error) {
 		Log:      n.log,
 		Metrics:  n.metrics,
 	}, nil
+}
+
+// openServer opens the server, and with it the broker.
+func (n *node) openServer() error {
+	c, err := serverConfig(n)
+	if err != nil {
+		return err
+	}
+	n.server, err = server.New(c)
+	return err
 }
 
 // doorConfig is the door's part of the settings.

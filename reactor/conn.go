@@ -29,6 +29,7 @@ type Conn struct {
 	why     Reason // set when the end begins
 	index   int32  // in Worker.conns
 	heard   uint32 // the beat of the last input; from the end's beginning, that of it or of the last output
+	due     uint32 // the Unix second at which the handler wants to be told; 0: none
 	told    bool   // the handler knows that it is Closed
 }
 

@@ -13,6 +13,7 @@ import (
 // to read is not held against the client.
 type sweep struct {
 	beat   uint32 // beats so far
+	second uint32 // of the clock, at the last one
 	cursor int    // the next connection to look at
 	round  int    // beats in which all connections are looked at once
 
@@ -46,9 +47,11 @@ var faultSilent = &fault{ws.StatusPolicyViolation, "heartbeat timeout", Heartbea
 // connections, so that a round's pings are spread over the round.
 func (w *Worker) beat() {
 	w.beating.Store(false)
-	w.beatAt.Store(time.Now().UnixNano())
+	now := time.Now()
+	w.beatAt.Store(now.UnixNano())
 	w.trim()
 	s := &w.sweep
+	s.second = uint32(now.Unix())
 	s.beat++
 	for range (len(w.conns) + s.round - 1) / s.round {
 		if s.cursor >= len(w.conns) {
@@ -69,6 +72,8 @@ func (c *Conn) look(s *sweep) {
 		if silent >= s.close {
 			_ = c.nc.Close()
 		}
+	case c.due != 0 && c.due <= s.second:
+		c.remind()
 	case silent >= s.timeout:
 		c.fail(faultSilent)
 	case silent >= s.heartbeat && !c.pinged:

@@ -98,6 +98,7 @@ type peer struct {
 	open    func(c *Conn)
 	message func(c *Conn, payload []byte, binary bool)
 	drained func(c *Conn)
+	due     func(*Conn)
 
 	conn   chan *Conn  // from Open
 	closed chan Reason // from Closed
@@ -123,6 +124,12 @@ func (p *peer) Message(c *Conn, payload []byte, binary bool) {
 func (p *peer) Drained(c *Conn) {
 	if p.drained != nil {
 		p.drained(c)
+	}
+}
+
+func (p *peer) Due(c *Conn) {
+	if p.due != nil {
+		p.due(c)
 	}
 }
 

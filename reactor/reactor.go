@@ -39,7 +39,7 @@ var (
 	ErrClosed = errors.New("reactor: shut down")
 )
 
-// Handler is what a connection is to its owner. All four are called on the loop
+// Handler is what a connection is to its owner. All five are called on the loop
 // of the connection's worker and must not block. The connection may be used from
 // Open on; after Closed using it does nothing.
 type Handler interface {
@@ -54,6 +54,9 @@ type Handler interface {
 	// for all the refusals before it, at the end of a turn; not while or after the
 	// connection ends.
 	Drained(c *Conn)
+	// Due is called when the second has come that Conn.Remind was told; not while or
+	// after the connection ends.
+	Due(c *Conn)
 	// Closed is called once, last, when the socket is gone. If the loop itself
 	// has failed (WorkerFailed) it is called on the goroutine that stands in for
 	// the loop; the handler need not care.

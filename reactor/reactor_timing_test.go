@@ -145,6 +145,7 @@ type idle struct{}
 func (idle) Open(*Conn)                  {}
 func (idle) Message(*Conn, []byte, bool) {}
 func (idle) Drained(*Conn)               {}
+func (idle) Due(*Conn)                   {}
 func (idle) Closed(*Conn, Reason)        {}
 
 // BenchmarkIdle is the memory of an idle connection: resident, and of the heap.

@@ -27,9 +27,9 @@ type Gateway interface {
 // Config is what the API is told once, by value.
 type Config struct {
 	Gateway   Gateway
-	Keys      auth.Keys // that the data plane asks for; with none it is open, which the config allows on loopback only
-	BodyBytes int64     // of a data-plane request; beyond it 413
-	Checks    []Check   // of readiness
+	Keys      *auth.Keys // that the data plane asks for; with none it is open, which the config allows on loopback only
+	BodyBytes int64      // of a data-plane request; beyond it 413
+	Checks    []Check    // of readiness
 	Metrics   *metrics.Set
 }
 
@@ -51,7 +51,7 @@ func Operator(c Config) http.Handler {
 	mux.HandleFunc("HEAD /api/hubs/{hub}/groups/{group}", c.serveOccupied)
 	mux.HandleFunc("HEAD /api/health", func(http.ResponseWriter, *http.Request) {})
 	mux.HandleFunc("/debug/pprof/", pprof.Index)
-	mux.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
+	// Without pprof.Cmdline: a flag may have a key in it.
 	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
 	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)

@@ -7,8 +7,13 @@ var help = map[string]string{
 	"app_messages_total":     "Messages taken from clients and from the application.",
 	"app_errors_total":       "Requests, messages and handshakes that were refused or failed, by reason.",
 
-	"tidegate_draining":         "1 from when the node was asked to end.",
-	"tidegate_drained_total":    "Clients that were told to go, and closed, because the node ends.",
+	"tidegate_draining":             "1 from when the node was asked to end.",
+	"tidegate_drained_total":        "Clients that were told to go, and closed, because the node ends.",
+	"tidegate_tokens_refused_total": "Clients that were not let in because of their token, by reason.",
+	"tidegate_keys":                 "Keys that tokens are verified with.",
+	"tidegate_key_loads_total":      "Files of keys that had changed, and key sets, by source and by whether they could be read.",
+	"tidegate_jwks_age_seconds":     "Time since the key set was last fetched; 0 without one.",
+
 	"tidegate_groups":           "Groups that are open on this node.",
 	"tidegate_deliveries_total": "Messages queued on sockets: one for each member.",
 	"tidegate_delivery_seconds": "Time from the stream's clock to the sockets' queues, once for what a worker sent to a group together: of its oldest message.",

@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -63,6 +64,19 @@ func ParseRoles(roles []string) Permissions {
 		p.named = &n
 	}
 	return p
+}
+
+// CheckRole says why a role allows nothing; nil if it allows something. For whoever
+// makes tokens or settings, where such a role is a mistake.
+func CheckRole(role string) error {
+	p := ParseRoles([]string{role})
+	switch {
+	case p.joinAll || p.sendAll || p.named != nil:
+		return nil
+	case strings.HasPrefix(role, roleJoins) || strings.HasPrefix(role, roleSends):
+		return fmt.Errorf("role %s: its pattern cannot be read: it has 1 to %d bytes, at most %d *, and \\ only before *, ? or \\", quoted(role), maxPatternBytes, maxPatternStars)
+	}
+	return fmt.Errorf("role %s is none of ours: want %s or %s, alone or with .GROUP behind it, or their plural with .PATTERN", quoted(role), roleJoin, roleSend)
 }
 
 func (s *scope) addGroup(group string) {

@@ -56,6 +56,9 @@ func (s *Server) serveHub(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	query := r.URL.Query()
+	if !s.readWarning(w, query, c) {
+		return
+	}
 	if c.dialect == simpleDialect {
 		c.simple = new(simpleClient)
 		if query.Get("webpubsub_mode") == "sendToGroup" {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/VictoriaMetrics/metrics"
 	"github.com/tidegate/tidegate/broker"
+	"github.com/tidegate/tidegate/gateway/auth"
 	"github.com/tidegate/tidegate/gateway/wire"
 	"github.com/tidegate/tidegate/reactor"
 )
@@ -17,6 +18,7 @@ const (
 	closedBinaryFrame    reactor.Reason = "binary_frame"    // 1003: binary where text is due
 	closedNoHandler      reactor.Reason = "no_handler"      // 1011: an event of a simple client that nobody handles
 	closedNotTaken       reactor.Reason = "not_taken"       // 1013: a simple client's message that the broker did not take
+	closedTokenExpired   reactor.Reason = "token_expired"   // 1008: the client's token has ended
 	closedJoinFailed     reactor.Reason = "join_failed"     // 1013: a simple client whose group could not be opened
 	closedGap            reactor.Reason = "gap"             // 1013: a simple client, of whose group messages were lost
 )
@@ -39,6 +41,7 @@ const (
 	faultUnknownHub   fault = "unknown_hub"
 	faultOrigin       fault = "origin"
 	faultUnauthorized fault = "unauthorized"
+	faultNoKeys       fault = "keys_awaited"
 	faultConnections  fault = "connection_limit"
 	faultHandshakes   fault = "handshake_limit"
 	faultHandshake    fault = "handshake"
@@ -48,7 +51,7 @@ const (
 var faults = []fault{
 	faultForbidden, faultBadRequest, faultGroupLimit, faultNoHandler, faultQueueFull, faultUnavailable,
 	faultUnknown, faultGap, faultHeld, faultNotWebSocket, faultUnknownHub, faultOrigin, faultUnauthorized,
-	faultConnections, faultHandshakes, faultHandshake, faultDraining,
+	faultConnections, faultHandshakes, faultHandshake, faultDraining, faultNoKeys,
 }
 
 // counters are the server's counts; every fault exists from the start, so that a
@@ -57,11 +60,13 @@ type counters struct {
 	messages *metrics.Counter
 	drained  *metrics.Counter
 	errors   map[fault]*metrics.Counter
+	refused  map[auth.Reason]*metrics.Counter
 }
 
 func (c *counters) init(set *metrics.Set) {
 	c.messages = set.NewCounter("app_messages_total")
 	c.drained = set.NewCounter("tidegate_drained_total")
+	c.refused = newRefusedCounts(set)
 	c.errors = make(map[fault]*metrics.Counter, len(faults))
 	for _, f := range faults {
 		c.errors[f] = set.NewCounter(`app_errors_total{reason="` + string(f) + `"}`)

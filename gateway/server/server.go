@@ -30,7 +30,8 @@ type Config struct {
 	Hubs     []string // that clients may connect to, lower case
 	Routes   []Route  // for simple clients
 	Echo     string   // path of the echo route; empty is none
-	Keys     auth.Keys
+	Keys     *auth.Keys
+	Expire   bool     // connections end with their token
 	Origins  []string // as auth.AllowOrigin reads them
 	Workers  []*reactor.Worker
 	Adopt    Adopt

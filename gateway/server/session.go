@@ -41,7 +41,8 @@ type session struct {
 	simple   *simpleClient // nil for clients of the JSON protocol
 	id       connectionID
 	dialect  dialect
-	deflate  bool // agreed to permessage-deflate
+	deflate  bool   // agreed to permessage-deflate
+	warning  uint16 // seconds before its token's end that the client is told of it; 0: not
 
 	// Owned by the loop.
 	stage       stage
@@ -99,6 +100,7 @@ func (s *session) begin() {
 	if s.dialect == jsonDialect {
 		s.text(func(dst []byte) []byte { return wire.AppendConnected(dst, s.id.String(), s.identity.User) })
 	}
+	s.watchExpiry()
 	s.server.relay.join(s, broker.Group{Hub: s.hub, Name: everyone}, nil, nil)
 	for _, g := range s.identity.Groups {
 		s.enter(g)

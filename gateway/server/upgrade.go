@@ -62,25 +62,6 @@ func hasToken(lines []string, token string) bool {
 	return false
 }
 
-// identify says who the client is, or answers 401. Without any key everybody is
-// anonymous; the config allows that on loopback addresses only.
-func (s *Server) identify(w http.ResponseWriter, r *http.Request, hub string) (*auth.Identity, bool) {
-	if s.Keys.Empty() {
-		return auth.Anonymous(), true
-	}
-	token := r.URL.Query().Get("access_token")
-	if scheme, rest, ok := strings.Cut(r.Header.Get("Authorization"), " "); ok && strings.EqualFold(scheme, "Bearer") {
-		token = rest
-	}
-	identity, err := s.Keys.Client(token, hub, time.Now())
-	if err != nil {
-		w.Header().Set("WWW-Authenticate", "Bearer")
-		s.reject(w, http.StatusUnauthorized, faultUnauthorized, err.Error())
-		return nil, false
-	}
-	return identity, true
-}
-
 // upgrade answers 101 and gives the connection to a worker. The goroutine of the
 // request ends with it.
 func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, c *session, protocol string) {
