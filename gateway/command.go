@@ -41,7 +41,8 @@ func newCommand(hurry context.Context, environ []string, stdout, stderr io.Write
   gateway --config tidegate.yaml --workers 4   settings from a file, and one from a flag
   gateway --set limits.message_bytes=64KiB     any setting by its name
   gateway check --config tidegate.yaml         validate and exit
-  gateway config                               what is in force, and where it came from`,
+  gateway config                               what is in force, and where it came from
+  gateway token --user ann                     an access token for a client`,
 		Version:       version,
 		SilenceErrors: true,
 		SilenceUsage:  true,
@@ -83,6 +84,7 @@ func newCommand(hurry context.Context, environ []string, stdout, stderr io.Write
 			return loaded.Write(stdout)
 		}},
 		newProbe(stdout),
+		newToken(s, stdout),
 	)
 	return root
 }
