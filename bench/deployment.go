@@ -63,7 +63,7 @@ func (d *Deployment) add(ctx context.Context, args ...string) error {
 func (d *Deployment) URL() string {
 	switch d.kind {
 	case sentinel:
-		return "redis+sentinel://" + addresses(d.sentinels) + "/" + monitored + "/0"
+		return "redis+sentinel://" + addresses(d.sentinels) + "/" + monitored
 	case cluster:
 		return "redis+cluster://" + addresses(d.servers)
 	}

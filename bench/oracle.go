@@ -105,6 +105,7 @@ func (f *Findings) utterances(said []Utterance) {
 // loss: it is owed all that stands after from up to to.
 type stretch struct {
 	from, to Place
+	last     time.Duration // when it saw the last of it
 	notice   time.Duration // when it was told of a loss, which ended the stretch; 0: it was not
 }
 
@@ -140,7 +141,7 @@ func (m *membership) event(e Event) {
 	case sawJoin:
 		m.finish(false)
 		m.came, m.heard, m.last = e.At, map[Said]bool{}, map[int]uint64{}
-		m.chain = []stretch{{from: e.Place, to: e.Place}}
+		m.chain = []stretch{{from: e.Place, to: e.Place, last: e.At}}
 		m.in = true
 	case sawResume:
 		f.Resumes++
@@ -166,7 +167,7 @@ func (m *membership) announce(e Event) {
 		return // told at its first join, which owes nothing yet
 	}
 	m.chain[len(m.chain)-1].notice = e.At
-	m.chain = append(m.chain, stretch{from: e.Place, to: e.Place})
+	m.chain = append(m.chain, stretch{from: e.Place, to: e.Place, last: e.At})
 }
 
 // message checks one message against those before it.
@@ -185,6 +186,7 @@ func (m *membership) message(e Event) {
 	m.heard[e.Said] = true
 	f.Delivered++
 	s := &m.chain[len(m.chain)-1]
+	s.last = e.At
 	if e.Place.compare(s.to) <= 0 || e.Said.Seq < m.last[e.Said.Speaker] {
 		f.Reordered++
 		f.note("member %d, group %d: message %v at %v came after %v, %v after the start", m.id, m.group, e.Said, e.Place, s.to, e.At)
@@ -209,7 +211,7 @@ func (m *membership) finish(home bool) {
 	for _, s := range m.chain {
 		first, after := m.truths.between(s.from, s.to)
 		for _, t := range m.truths.list[first:max(first, after)] {
-			if m.owed(t) && !lost[t.Said] {
+			if m.owed(t, s) && !lost[t.Said] {
 				lost[t.Said] = true
 				m.loss(t, t.Place.compare(tail) > 0)
 			}
@@ -233,18 +235,19 @@ func (m *membership) told() (at time.Duration) {
 	return at
 }
 
-// owed reports whether the member had a right to a message that stands in one of
-// its stretches. What its stream lost it is owed a notice of, whenever
-// that came: who reads on cannot know of it before somebody else does. And what the
-// stream had lost before the member came is nothing to it.
-func (m *membership) owed(t truth) bool {
-	if m.heard[t.Said] {
+// owed reports whether the member had a right to a message that stands in a stretch.
+// What its stream lost it is owed a notice of, whenever that came: who reads on
+// cannot know of it before somebody else does. What the stream had lost before the
+// member came is nothing to it. And what was said after the last that it saw of the
+// stretch stands behind that, whatever the ids say, which may have gone back.
+func (m *membership) owed(t truth, s stretch) bool {
+	switch {
+	case m.heard[t.Said]:
 		return false
+	case !t.Kept:
+		return m.told() < t.Sent && (t.Answered == 0 || t.Answered > m.came)
 	}
-	if t.Kept {
-		return true
-	}
-	return m.told() < t.Sent && (t.Answered == 0 || t.Answered > m.came)
+	return t.Sent <= s.last || s.notice < t.Sent
 }
 
 // loss counts a message that did not come.

@@ -187,6 +187,24 @@ func TestOracleBack(t *testing.T) {
 	c.judged(t, "back", want{lost: 3, tails: 2, reordered: 1, announced: 1})
 }
 
+// Ids that went back for one message, which stands below what members have seen: who
+// was told that there was a loss need not get it.
+func TestOracleBackForOne(t *testing.T) {
+	t.Parallel()
+	c := newTale(4).rewound()
+	c.Rewinds = true
+	for _, n := range []int{1, 3} {
+		c.Spoken[0][n].Place.Ms += 3_600_000
+		c.Held[0][Said{0, uint64(n)}] = c.Spoken[0][n].Place
+	}
+	future, later := got(1), got(3)
+	future.Place.Ms += 3_600_000
+	later.Place.Ms += 3_600_000
+	c.member(come(0), got(0), future, event(sawGap, 2, 3_600_003), later).
+		member(come(0), got(0), future, later)
+	c.judged(t, "back for one", want{lost: 1, announced: 1})
+}
+
 func TestOracleTimes(t *testing.T) {
 	t.Parallel()
 	c := newTale(5).member(come(0), got(0), got(1), got(4))
