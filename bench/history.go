@@ -1,6 +1,9 @@
 package main
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // Said names one message within its group: whose it is, and which of his to this group.
 type Said struct {
@@ -48,6 +51,15 @@ type Event struct {
 	Place Place
 	At    time.Duration // when it saw it
 	Sent  time.Duration // sawMessage: when it was said
+}
+
+// String is the event in a line.
+func (e Event) String() string {
+	name := [...]string{"joined, from", "resumed, from", "not recovered, from", "told of a gap, on from", "message", "parted"}[e.Kind]
+	if e.Kind == sawMessage {
+		name = fmt.Sprintf("message %d of speaker %d, said %.3f s, at", e.Said.Seq, e.Said.Speaker, e.Sent.Seconds())
+	}
+	return fmt.Sprintf("%.3f s: %s %v", e.At.Seconds(), name, e.Place)
 }
 
 // History is what one member saw, in its order.

@@ -31,6 +31,10 @@ type Findings struct {
 	Silence time.Duration `json:"silence_ns"`  // the longest, of a group at a member that stayed
 	Recover time.Duration `json:"recovery_ns"` // from the fault's end until all who stayed had newer messages
 	Broken  []string      `json:"broken"`      // the first of each kind, in words
+
+	// Evidence is all that the first member of whom something was broken saw of the
+	// group, an event a line.
+	Evidence []string `json:"evidence,omitempty"`
 }
 
 // brokenLimit bounds Broken: what is wrong once is wrong a thousand times.
@@ -41,10 +45,19 @@ func (f *Findings) Passed() bool {
 	return f.Lost+f.Duplicated+f.Reordered+f.Stray+f.Denied+f.Moved+f.Gone+f.Needless+len(f.Broken) == 0
 }
 
-// note keeps an example.
-func (f *Findings) note(format string, args ...any) {
+// note keeps an example, and of the first all that there is.
+func (m *membership) note(format string, args ...any) {
+	f := m.findings
 	if len(f.Broken) < brokenLimit {
-		f.Broken = append(f.Broken, fmt.Sprintf(format, args...))
+		f.Broken = append(f.Broken, fmt.Sprintf("member %d, group %d: ", m.id, m.group)+fmt.Sprintf(format, args...))
+	}
+	if len(f.Evidence) > 0 {
+		return
+	}
+	for _, e := range m.history.Events {
+		if e.Group == m.group {
+			f.Evidence = append(f.Evidence, e.String())
+		}
 	}
 }
 
@@ -175,12 +188,12 @@ func (m *membership) message(e Event) {
 	f := m.findings
 	if m.truths.known[e.Said] == nil || !m.in {
 		f.Stray++
-		f.note("member %d, group %d: message %v at %v, which nobody said, or where the member is not", m.id, m.group, e.Said, e.Place)
+		m.note("message %v at %v, which nobody said, or where the member is not", e.Said, e.Place)
 		return
 	}
 	if m.heard[e.Said] {
 		f.Duplicated++
-		f.note("member %d, group %d: message %v at %v came twice, the second time %v after the start", m.id, m.group, e.Said, e.Place, e.At)
+		m.note("message %v at %v came twice, the second time %v after the start", e.Said, e.Place, e.At)
 		return
 	}
 	m.heard[e.Said] = true
@@ -189,7 +202,7 @@ func (m *membership) message(e Event) {
 	s.last = e.At
 	if e.Place.compare(s.to) <= 0 || e.Said.Seq < m.last[e.Said.Speaker] {
 		f.Reordered++
-		f.note("member %d, group %d: message %v at %v came after %v, %v after the start", m.id, m.group, e.Said, e.Place, s.to, e.At)
+		m.note("message %v at %v came after %v, %v after the start", e.Said, e.Place, s.to, e.At)
 	}
 	m.last[e.Said.Speaker] = max(m.last[e.Said.Speaker], e.Said.Seq+1)
 	if e.Place.compare(s.to) > 0 {
@@ -239,7 +252,8 @@ func (m *membership) told() (at time.Duration) {
 // What its stream lost it is owed a notice of, whenever that came: who reads on
 // cannot know of it before somebody else does. What the stream had lost before the
 // member came is nothing to it. And what was said after the last that it saw of the
-// stretch stands behind that, whatever the ids say, which may have gone back.
+// stretch stands behind that, whatever the ids say, which may have gone back: it is
+// owed to who was there to the end.
 func (m *membership) owed(t truth, s stretch) bool {
 	switch {
 	case m.heard[t.Said]:
@@ -247,7 +261,7 @@ func (m *membership) owed(t truth, s stretch) bool {
 	case !t.Kept:
 		return m.told() < t.Sent && (t.Answered == 0 || t.Answered > m.came)
 	}
-	return t.Sent <= s.last || s.notice < t.Sent
+	return t.Sent <= s.last || s.to == endOfStream
 }
 
 // loss counts a message that did not come.
@@ -259,7 +273,7 @@ func (m *membership) loss(t truth, tail bool) {
 		f.Tails++
 		where = "at its end"
 	}
-	f.note("member %d, group %d: message %v at %v (said %v after the start, kept %t) is missing %s and nobody said so", m.id, m.group, t.Said, t.Place, t.Sent, t.Kept, where)
+	m.note("message %v at %v (said %v after the start, kept %t) is missing %s and nobody said so", t.Said, t.Place, t.Sent, t.Kept, where)
 }
 
 // timing measures a member that stayed.

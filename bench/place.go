@@ -39,6 +39,11 @@ func (p Place) compare(q Place) int {
 	return cmp.Or(cmp.Compare(p.Ms, q.Ms), cmp.Compare(p.Seq, q.Seq))
 }
 
+// String is the place as Redis writes it.
+func (p Place) String() string {
+	return strconv.FormatUint(p.Ms, 10) + "-" + strconv.FormatUint(p.Seq, 10)
+}
+
 // before is the place right before p.
 func (p Place) before() Place {
 	switch {
