@@ -62,6 +62,8 @@ func (r *relay) lost(w *reactor.Worker, t *topic, at broker.Position) {
 		switch from := m.Member.from; {
 		case from == notYet, !setBack && !from.Before(at):
 			// It begins behind the gap.
+		case m.Member.late != live && from.Before(at):
+			// It is told when it comes there.
 		case setBack && at.Before(from):
 			m.Member.from = at
 			m.Member.miss(notice)

@@ -117,3 +117,60 @@ func TestPageWithGaps(t *testing.T) {
 
 // frameText is what a frame has in it.
 func frameText(f reactor.Frame) string { return fmt.Sprintf("%q", f) }
+
+// lagging has the only member of a group stand after a position, on the loop, while the
+// worker has sent all up to another.
+func (n *node) lagging(from, ran uint64, then func(p *pursuit, m *membership)) {
+	n.t.Helper()
+	done := make(chan struct{})
+	err := n.Workers[0].Post(func(w *reactor.Worker) {
+		defer close(done)
+		t := n.relay.lookup(broker.Group{Hub: "chat", Name: "g"})
+		share := &t.workers[0]
+		m := share.group.Members()[0]
+		m.Member.session().fallBehind(m, broker.Position{Ms: from})
+		m.Member.from, m.Member.late, share.ran = broker.Position{Ms: from}, pursued, broker.Position{Ms: ran}
+		then(&pursuit{relay: n.relay, topic: t, worker: w, members: []*membership{m}, after: m.Member.from}, m)
+	})
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	<-done
+}
+
+// TestLateGap: the stream was set back. A member that has not come so far is told once it
+// has what is before the gap, not at once.
+func TestLateGap(t *testing.T) {
+	n := start(t, 1, 100)
+	c := n.speaker(`,"gaps":true`)
+	n.lagging(1<<50+1, 1<<50+9, func(p *pursuit, m *membership) {
+		gap := broker.Position{Ms: 1<<50 + 5}
+		p.relay.lost(p.worker, p.topic, gap)
+		var messages []*broker.Message
+		for _, ms := range []uint64{3, 5} {
+			messages = append(messages, &broker.Message{Group: p.topic.group, Position: broker.Position{Ms: 1<<50 + ms}, Data: []byte("0")})
+		}
+		p.page = p.encode(messages, m.Member.from, p.topic.variants(), hole{gap, true})
+		p.give(m)
+		p.settle(m)
+	})
+	n.expect(c, `"position":"1125899906842627-0"`, `"position":"1125899906842629-0"`, `"event":"gap","group":"g","position":"1125899906842629-0"`)
+}
+
+// TestBlankPage: a stream that has lost its end may have it put back. A member that has
+// yet to get it waits, and is told in the end if nothing comes.
+func TestBlankPage(t *testing.T) {
+	n := start(t, 1, 100)
+	c := n.speaker(`,"gaps":true`)
+	n.lagging(1<<50+1, 1<<50+9, func(p *pursuit, m *membership) {
+		p.page = []delivery{}
+		if p.settle(m); m.Member.late != pursued || !p.waits(m) {
+			t.Errorf("lateness %v after a blank page, want that it waits", m.Member.late)
+		}
+		p.blank = pursuitBlank
+		if p.settle(m); m.Member.late != live {
+			t.Errorf("lateness %v after many blank pages, want that it goes on", m.Member.late)
+		}
+	})
+	n.expect(c, `"event":"gap","group":"g","position":"1125899906842633-0"`)
+}

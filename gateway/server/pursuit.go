@@ -30,6 +30,7 @@ type pursuit struct {
 	stale   bool            // the page was read before a gap was found
 	after   broker.Position // the page begins behind it
 	page    []delivery
+	blank   int // pages in a row that had nothing, although the worker has sent what stands behind them
 	next    int // index in members of the one whose turn it is
 }
 
@@ -45,6 +46,7 @@ const (
 	pursuitBytes = 512 << 10              // handed to connections in one turn: others are to be served in between
 	pursuitRead  = 5 * time.Second        // for the broker to answer
 	pursuitPause = 250 * time.Millisecond // before a read that failed, or found the pool full, is tried again
+	pursuitBlank = 40                     // pages that may be blank, for the broker to put back what the stream lost or to tell of a gap
 )
 
 // pursue has a late member be given what it missed; one that does not know yet where it
@@ -213,7 +215,20 @@ func (p *pursuit) hand() {
 			p.members[p.next] = nil // it may be pursued again before the list is read
 		}
 	}
-	p.end()
+	if len(p.page) > 0 || p.stale || !slices.ContainsFunc(p.members, p.waits) {
+		p.blank = 0
+		p.end()
+		return
+	}
+	p.blank++
+	p.page = nil
+	p.retry()
+}
+
+// waits reports whether a member stands at the page's start, and the worker has sent
+// more than that.
+func (p *pursuit) waits(m *membership) bool {
+	return !gone(m) && m.Member.from == p.after && m.Member.from.Before(p.topic.workers[p.worker.Index()].ran)
 }
 
 // end lets go of the page and goes on with the next.
@@ -226,12 +241,13 @@ func (p *pursuit) end() {
 // takes it, and up to what the worker has sent to the others: what comes after that it
 // gets with them.
 func (p *pursuit) give(m *membership) (sent, bytes int) {
-	ran := p.topic.workers[p.worker.Index()].ran
+	ran, start := p.topic.workers[p.worker.Index()].ran, m.Member.from
 	for i := range p.page {
 		d := &p.page[i]
 		at := d.last
 		if d.lost {
-			if m.Member.from.Before(at) {
+			// Who stands there has all that is before the gap, and not what the gap took.
+			if start.Before(at) && !at.Before(m.Member.from) {
 				m.Member.from = at
 				m.Member.miss(newNotice(p.topic.group, at))
 			}
@@ -268,10 +284,12 @@ func (p *pursuit) settle(m *membership) {
 	switch {
 	case gone(m):
 		return
-	case len(p.page) == 0 && m.Member.from.Before(ran):
-		m.Member.from = ran // the stream lost its end, which the broker tells as a gap
-	case m.Member.from.Before(ran):
+	case m.Member.from.Before(ran) && (len(p.page) > 0 || p.blank < pursuitBlank):
 		return
+	case m.Member.from.Before(ran):
+		// The stream has lost its end for good, and nobody has said so: it expired.
+		m.Member.from = ran
+		m.Member.miss(newNotice(p.topic.group, ran))
 	}
 	m.Member.session().catchUp(m)
 	p.relay.counts.caughtUp[p.worker.Index()].Inc()
