@@ -102,7 +102,7 @@ func (f *Follower) wander(ctx context.Context) {
 			if parts {
 				f.leave(l, f.groups[at])
 				f.linger(ctx, l, apart)
-				f.join(l, f.groups[at])
+				f.rejoin(ctx, l, f.groups[at])
 			}
 			f.linger(ctx, l, stay/2)
 			l.Close(polite)
@@ -216,6 +216,21 @@ func (f *Follower) join(l *Link, group int) {
 		text = fmt.Appendf(text, `,"since":%q`, since)
 	}
 	_ = l.Write(ws.OpText, append(text, '}')) // broken: the link ends
+}
+
+// rejoin asks to be in a group again, once it is out: what it gets until then is
+// behind the position from which it would go on.
+func (f *Follower) rejoin(ctx context.Context, l *Link, group int) {
+	for !f.outside(group) {
+		select {
+		case <-l.Gone:
+			return
+		case <-time.After(joinPoll / 10):
+		case <-ctx.Done():
+			return
+		}
+	}
+	f.join(l, group)
 }
 
 // leave asks to be out of a group.

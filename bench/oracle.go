@@ -118,7 +118,7 @@ func (f *Findings) utterances(said []Utterance) {
 // loss: it is owed all that stands after from up to to.
 type stretch struct {
 	from, to Place
-	last     time.Duration // when it saw the last of it
+	last     time.Duration // when the newest that it saw of it was surely in the stream
 	notice   time.Duration // when it was told of a loss, which ended the stretch; 0: it was not
 }
 
@@ -154,7 +154,7 @@ func (m *membership) event(e Event) {
 	case sawJoin:
 		m.finish(false)
 		m.came, m.heard, m.last = e.At, map[Said]bool{}, map[int]uint64{}
-		m.chain = []stretch{{from: e.Place, to: e.Place, last: e.At}}
+		m.chain = []stretch{{from: e.Place, to: e.Place}}
 		m.in = true
 	case sawResume:
 		f.Resumes++
@@ -180,7 +180,7 @@ func (m *membership) announce(e Event) {
 		return // told at its first join, which owes nothing yet
 	}
 	m.chain[len(m.chain)-1].notice = e.At
-	m.chain = append(m.chain, stretch{from: e.Place, to: e.Place, last: e.At})
+	m.chain = append(m.chain, stretch{from: e.Place, to: e.Place})
 }
 
 // message checks one message against those before it.
@@ -199,7 +199,7 @@ func (m *membership) message(e Event) {
 	m.heard[e.Said] = true
 	f.Delivered++
 	s := &m.chain[len(m.chain)-1]
-	s.last = e.At
+	s.last = max(s.last, m.truths.settled(e))
 	if e.Place.compare(s.to) <= 0 || e.Said.Seq < m.last[e.Said.Speaker] {
 		f.Reordered++
 		m.note("message %v at %v came after %v, %v after the start", e.Said, e.Place, s.to, e.At)
@@ -251,9 +251,9 @@ func (m *membership) told() (at time.Duration) {
 // owed reports whether the member had a right to a message that stands in a stretch.
 // What its stream lost it is owed a notice of, whenever that came: who reads on
 // cannot know of it before somebody else does. What the stream had lost before the
-// member came is nothing to it. And what was said after the last that it saw of the
-// stretch stands behind that, whatever the ids say, which may have gone back: it is
-// owed to who was there to the end.
+// member came is nothing to it. And what was said when all that it saw of the stretch
+// was in the stream stands behind that, whatever the ids say, which may have gone
+// back: it is owed to who was there to the end.
 func (m *membership) owed(t truth, s stretch) bool {
 	switch {
 	case m.heard[t.Said]:

@@ -97,3 +97,11 @@ func (t *truths) between(from, to Place) (first, end int) {
 	}
 	return after(from), after(to)
 }
+
+// settled is when a message that a member saw was surely in the stream.
+func (t *truths) settled(e Event) time.Duration {
+	if m := t.known[e.Said]; m != nil && m.Answered > 0 {
+		return min(m.Answered, e.At)
+	}
+	return e.At
+}
