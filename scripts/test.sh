@@ -14,7 +14,8 @@ clients() {
 # Redis and nodes fail under load: the short forms of the two that check what is lost.
 faults() {
 	scripts/install-redis.sh
-	bin/bench faults --gateway bin/gateway --quick --quiet --fault cut,kill-aof
+	bin/bench check --gateway bin/gateway --quick --quiet --fault cut,truncate,capacity
+	bin/bench faults --gateway bin/gateway --quick --quiet
 }
 
 # run_stage NAME prints the stage's command and runs it. -count=1: a result out of
