@@ -57,7 +57,7 @@ func jwk(member jwkset.JWKMarshal, source string) (Key, error) {
 	if errors.Is(err, jwkset.ErrUnsupportedKey) {
 		return Key{}, fmt.Errorf("%s: a key of a type that signs no tokens: want RSA, EC or Ed25519", source)
 	} else if err != nil {
-		return Key{}, fmt.Errorf("%s: it cannot be read: %w", source, err)
+		return Key{}, fmt.Errorf("%s: it cannot be read: %s", source, quoted(err.Error()))
 	}
 	key, err := PublicKey(parsed.Key(), member.KID, source)
 	if err == nil && member.ALG != "" {

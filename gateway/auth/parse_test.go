@@ -191,6 +191,65 @@ func TestX5U(t *testing.T) {
 	}
 }
 
+// TestHostileJWKS: an issuer's key that is of a kind but none, as one of a broken issuer
+// would be, verifies nothing and breaks nothing.
+func TestHostileJWKS(t *testing.T) {
+	n := new(big.Int).Lsh(big.NewInt(1), 2047)
+	encoded := func(i *big.Int) string { return base64.RawURLEncoding.EncodeToString(i.Bytes()) }
+	odd := new(big.Int).Add(n, big.NewInt(1))
+	for _, member := range []string{
+		`{"kty":"RSA","n":"` + encoded(n) + `","e":"AQAB"}`, // even
+		`{"kty":"RSA","n":"` + encoded(odd) + `","e":"AQ"}`, // what is signed is its own signature
+		`{"kty":"RSA","n":"` + encoded(odd) + `","e":"Ag"}`, // an even exponent
+		`{"kty":"RSA","n":"` + encoded(odd) + `","e":"` + encoded(n) + `"}`,
+		`{"kty":"EC","crv":"P-256","x":"AA","y":"AA"}`,
+		`{"kty":"EC","crv":"P-256","x":"` + encoded(n) + `","y":"` + encoded(n) + `"}`,
+		`{"kty":"OKP","crv":"Ed25519","x":"` + base64.RawURLEncoding.EncodeToString(make([]byte, 32)) + `"}`,
+	} {
+		keys, _, err := ParseJWKS([]byte(`{"keys":[`+member+`]}`), "set")
+		if err != nil {
+			continue
+		}
+		k := NewKeys(usual, nil)
+		k.Replace("set", keys)
+		for _, p := range pairs() {
+			for _, algorithm := range p.algorithms {
+				if i, err := k.Client(signed(t, jwt.GetSigningMethod(algorithm), p.private, good()), "chat", now); err == nil {
+					t.Errorf("%.40s lets %+v in", member, i)
+				}
+			}
+		}
+	}
+}
+
+// FuzzJWKS: whatever an issuer serves is an error, or keys that can be asked and said.
+func FuzzJWKS(f *testing.F) {
+	f.Add([]byte(`{"keys":[{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo","kid":"a","use":"sig","alg":"EdDSA"}]}`))
+	f.Add([]byte(`{"keys":[{"kty":"EC","crv":"P-256","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0","key_ops":["verify"]}]}`))
+	f.Add([]byte(`{"keys":[{"kty":"RSA","n":"AQAB","e":"AQAB"},{"kty":"oct","k":"AQAB"},{"kty":"AKP"}]}`))
+	f.Add([]byte(`{"keys":[{"kty":"EC","crv":"P-256","x5u":"http://127.0.0.1:1/","x5c":["x"]}]}`))
+	es := signed(f, jwt.SigningMethodES256, pairs()[1].private, good())
+	ed := signed(f, jwt.SigningMethodEdDSA, pairs()[4].private, good())
+	f.Fuzz(func(t *testing.T, content []byte) {
+		keys, skipped, err := ParseJWKS(content, "set")
+		if err != nil && strings.ContainsAny(err.Error(), "\r\n") || (err == nil) != (len(keys) > 0) {
+			t.Errorf("%d keys, %q", len(keys), err)
+		}
+		for _, why := range skipped {
+			if strings.ContainsAny(why.Error(), "\r\n") {
+				t.Errorf("no line of a log: %q", why)
+			}
+		}
+		k := NewKeys(usual, nil)
+		k.Replace("set", keys)
+		for _, token := range []string{es, ed} {
+			if i, err := k.Client(token, "chat", now); err == nil {
+				t.Errorf("%+v was let in", i)
+			}
+		}
+	})
+}
+
 // FuzzToken: no token makes the check fail otherwise than with an error of ours, none
 // that we did not sign is accepted, and neither text has more than one line.
 func FuzzToken(f *testing.F) {

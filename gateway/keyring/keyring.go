@@ -130,7 +130,7 @@ func (r *Ring) Ready() error {
 	if r.JWKS == "" || r.at.Load() != 0 {
 		return nil
 	}
-	return fmt.Errorf("keyring: the key set %s could not be fetched yet; the log says why", shown(r.JWKS))
+	return fmt.Errorf("the key set %s could not be fetched yet; the log says why", shown(r.JWKS))
 }
 
 // Await returns when the key set was first fetched, or could not be, or when ctx ends.
