@@ -75,8 +75,8 @@ func validOrigin(s string) bool {
 // validBroker is memory or the URL of a Redis. What else is in the URL is for the
 // broker to say.
 func validBroker(s string) bool {
-	if s == "memory" {
-		return true
+	if path, isFile := strings.CutPrefix(s, fileReference); s == "memory" || isFile {
+		return !isFile || path != ""
 	}
 	scheme, _, _ := strings.Cut(s, "://")
 	switch scheme {

@@ -46,8 +46,8 @@ type loading struct {
 
 // Load reads all layers and checks everything. The error is all that is wrong, one
 // line each: the setting, its value, where it came from and what it may be.
-// Secrets are hidden in it too. Load reads the file, and nothing else from outside
-// its argument.
+// Secrets are hidden in it too. Load reads the file, and that of a broker's URL, and
+// nothing else from outside its argument.
 func Load(s Sources) (*Loaded, error) {
 	l := &loading{
 		Loaded: &Loaded{source: make(map[string]string)},
@@ -60,6 +60,7 @@ func Load(s Sources) (*Loaded, error) {
 	for _, key := range sortedKeys(s.Flags) {
 		l.set(key, s.Flags[key], flagSource(key))
 	}
+	l.resolve()
 	l.unmarshal()
 	if len(l.errs) > 0 {
 		return nil, errors.Join(l.errs...)

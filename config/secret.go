@@ -1,7 +1,11 @@
 package config
 
 import (
+	"errors"
+	"io"
+	"io/fs"
 	"net/url"
+	"os"
 	"regexp"
 	"strings"
 )
@@ -32,4 +36,51 @@ func keySetURL() rule {
 	})
 	r.show, r.hide = hidePassword, hidePassword
 	return r
+}
+
+// resolve puts the broker's URL in the place of the file that has it.
+func (l *loading) resolve() {
+	const key = "broker"
+	reference, _ := l.values[key].(string)
+	path, isFile := strings.CutPrefix(reference, fileReference)
+	if !isFile {
+		return
+	}
+	bad := func(want string) {
+		l.wrong[key] = true
+		l.errs = append(l.errs, fault{key: key, value: quoted(reference), want: want}.from(l.source[key]))
+	}
+	content, err := readSecret(path)
+	switch {
+	case err != nil:
+		bad("want a file that can be read, with the broker's URL in it: " + err.Error())
+	case strings.HasPrefix(content, fileReference):
+		bad("want a file with the broker's URL in it, and not another file's path")
+	case !validBroker(content):
+		bad("want a file with the broker's URL in it, which is " + rules[key].want)
+	default:
+		l.values[key] = content
+	}
+}
+
+// readSecret is the content of a small file, without the white space around it. The
+// error does not name the file.
+func readSecret(path string) (string, error) {
+	const longest = 64 << 10
+	info, err := os.Stat(path)
+	if err == nil && !info.Mode().IsRegular() {
+		err = errors.New("it is no file")
+	}
+	var opened *os.File
+	if err == nil {
+		opened, err = os.Open(path)
+	}
+	if bad := new(fs.PathError); errors.As(err, &bad) {
+		return "", bad.Err
+	} else if err != nil {
+		return "", err
+	}
+	defer opened.Close()
+	content, err := io.ReadAll(io.LimitReader(opened, longest))
+	return strings.TrimSpace(string(content)), err
 }

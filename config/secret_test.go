@@ -1,6 +1,8 @@
 package config
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -44,4 +46,34 @@ func TestKeyFileVariable(t *testing.T) {
 	if l.Config.KeysFile != "/run/secrets/keys" || !l.Config.HasKeys() {
 		t.Errorf("%+v", l.Config)
 	}
+}
+
+// TestBrokerFile: the URL, with its password, may stand in a file.
+func TestBrokerFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "url")
+	put := func(content string) {
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put("redis://:s3cret@h:6379/0\n")
+	l := load(t, Sources{Environ: []string{"REDIS_URL=file:" + path}})
+	if l.Config.Broker != "redis://:s3cret@h:6379/0" || !strings.Contains(l.source["broker"], "REDIS_URL") || strings.Contains(l.Redacted("broker"), "s3cret") {
+		t.Errorf("%s from %s", l.Redacted("broker"), l.source["broker"])
+	}
+	f := func(value, want string) {
+		t.Helper()
+		if got := refused(t, flag("broker", value)); !strings.Contains(got, want) || !strings.Contains(got, "setting broker: ") || strings.Contains(got, "s3cret") || strings.Contains(got, "\n") {
+			t.Errorf("%s: %s; want %q in it", value, got, want)
+		}
+	}
+	f("file:", "file:PATH")
+	f("file:/nowhere/url", "no such file")
+	f("file:"+t.TempDir(), "it is no file")
+	for _, content := range []string{"", "s3cret", "ftp://:s3cret@h", "redis://:s3cret@h:x"} {
+		put(content)
+		f("file:"+path, "want a file with the broker's URL in it, which is memory, or a URL")
+	}
+	put("file:" + path)
+	f("file:"+path, "not another file's path")
 }

@@ -113,7 +113,7 @@ func anything(string) bool { return true }
 
 // brokerURL is memory or a URL, whose password nobody may see.
 func brokerURL() rule {
-	r := text("memory, or a URL such as redis://127.0.0.1:6379/0, rediss://user:password@host:6379/0, redis+sentinel://user:password@h1:26379,h2:26379/mymaster?db=0 or redis+cluster://user:password@h1:6379,h2:6379, with special characters in the password percent-encoded", validBroker)
+	r := text("memory, or a URL such as redis://127.0.0.1:6379/0, rediss://user:password@host:6379/0, redis+sentinel://user:password@h1:26379,h2:26379/mymaster?db=0 or redis+cluster://user:password@h1:6379,h2:6379, with special characters in the password percent-encoded, or file:PATH of a file with one", validBroker)
 	r.show, r.hide = hidePassword, hidePassword
 	return r
 }
