@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 )
 
@@ -110,24 +111,26 @@ func (d *Deployment) Ask(args ...string) (any, error) {
 	return master.Ask(args...)
 }
 
-// Master is the server that takes writes; in a cluster any of them, which knows
+// Master is the server that takes writes. With sentinels it is the one that they
+// name: the old one may still think that it is. In a cluster any of them, which knows
 // the right one.
 func (d *Deployment) Master() (*RedisServer, error) {
+	if d.kind != sentinel {
+		return d.servers[0], nil
+	}
 	var errs []error
-	for _, r := range d.servers {
-		if r.cmd == nil {
-			continue
-		}
-		answer, err := r.Ask("ROLE")
-		if err != nil {
-			errs = append(errs, err)
-			continue
-		}
-		if role, ok := answer.([]any); ok && len(role) > 0 && role[0] == "master" {
-			return r, nil
+	for _, s := range d.sentinels {
+		answer, err := s.Ask("SENTINEL", "GET-MASTER-ADDR-BY-NAME", monitored)
+		errs = append(errs, err)
+		if where, ok := answer.([]any); ok && len(where) == 2 {
+			for _, r := range d.servers {
+				if where[1] == strconv.Itoa(r.port) {
+					return r, nil
+				}
+			}
 		}
 	}
-	return nil, fmt.Errorf("no redis-server of %s is a master: %w", addresses(d.servers), errors.Join(errs...))
+	return nil, fmt.Errorf("no sentinel of %s names a master: %w", addresses(d.sentinels), errors.Join(errs...))
 }
 
 // Close ends all servers and removes their files.
