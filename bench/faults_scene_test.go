@@ -1,8 +1,11 @@
 package main
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // Two real nodes, a real Redis whose connections are cut, and members that stay.
@@ -56,5 +59,32 @@ func TestTrialsJudge(t *testing.T) {
 	var b strings.Builder
 	if err := r.writeTable(&b); err != nil || strings.Count(b.String(), "FAILED") != 4 {
 		t.Errorf("%v\n%s", err, b.String())
+	}
+}
+
+// The same seed makes the same decisions again, for each who decides, whatever
+// the others do.
+func TestTrialSeed(t *testing.T) {
+	t.Parallel()
+	decisions := func(seed uint64, others int) (all []string) {
+		tr := &Trial{o: trialOptions{seed: seed, groups: 10, each: 3, wander: 5, speakers: 2, absence: time.Second}, fault: Fault{adjust: asIs}}
+		tr.populate()
+		for _, f := range tr.followers {
+			if others > 0 {
+				f.draw.IntN(7)
+			}
+			all = append(all, fmt.Sprint(f.groups))
+		}
+		last := tr.followers[4]
+		if others > 0 {
+			last = newFollower(tr, 4, last.groups, false) // undisturbed by what the others drew
+		}
+		return append(all, last.upTo(time.Hour).String(), fmt.Sprint(tr.speakers[1].draw.IntN(1000), tr.rand(faultStream, 0).IntN(1000)))
+	}
+	if a, b := decisions(7, 0), decisions(7, 1); !slices.Equal(a, b) {
+		t.Errorf("the same seed: %q and %q", a, b)
+	}
+	if a, b := decisions(7, 0), decisions(8, 0); slices.Equal(a, b) {
+		t.Errorf("two seeds: %q", a)
 	}
 }
