@@ -139,7 +139,8 @@ func settle(t *testing.T, all []*node, groups []broker.Group, views map[*view]*n
 // TestDeath: the members of a node that dies are gone on the others, and those of one
 // that ends as it should, too, and sooner.
 func TestDeath(t *testing.T) {
-	all := nodes(t, brokertest.StartRedis(t).URL(), 3)
+	redis := brokertest.StartRedis(t)
+	all := nodes(t, redis.URL(), 3)
 	for i, n := range all {
 		n.enter(0, lobby, fmt.Sprint("c", i))
 	}
@@ -149,6 +150,9 @@ func TestDeath(t *testing.T) {
 	all[0].sees(v, are("c0", "c2"))
 	all[2].exit(0, lobby, "c2")
 	all[2].close()
+	if left := redis.CLI("EXISTS", "tg/present/node2/chat:lobby", "tg/node/node2"); left != "0\n" {
+		t.Errorf("a node that has ended as it should has left %s keys", left)
+	}
 	all[0].sees(v, are("c0"))
 	late := all[0].watch(1, lobby)
 	all[0].sees(late, are("c0"))
@@ -265,6 +269,23 @@ func TestUnwatched(t *testing.T) {
 	n.enter(0, lobby, "a")
 	again := n.watch(0, lobby)
 	n.sees(again, are("a"))
+}
+
+// TestLastWords: what the loops have said before Close is marked.
+func TestLastWords(t *testing.T) {
+	redis := brokertest.StartRedis(t)
+	n := start(t, "one", redis.URL())
+	for i := range 3000 {
+		n.enter(i%workers, lobby, fmt.Sprint("c", i))
+	}
+	eventually(t, func() bool { return n.keeper.counts.marks.Get() == 3000 }, func() string { return "all are marked" })
+	for i := range 3000 {
+		n.exit(i%workers, lobby, fmt.Sprint("c", i))
+	}
+	n.close()
+	if left := redis.CLI("ZCARD", "tg/present/one/chat:lobby"); left != "0\n" {
+		t.Errorf("left are %s", left)
+	}
 }
 
 // TestManyMembers: a large group, on two nodes, is seen whole.

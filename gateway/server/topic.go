@@ -15,7 +15,6 @@ import (
 type topic struct {
 	group   broker.Group
 	workers []share
-	present bool // presence is kept of it
 
 	mu     sync.Mutex      // guards what follows, and share.group; under it no Post and no call of the broker
 	last   broker.Position // of the last message that was handed to the workers
@@ -23,6 +22,8 @@ type topic struct {
 	pinned bool            // stays open without members
 	open   bool
 	gap    bool // before the next message, of which nobody was told
+
+	present bool // presence is kept of it; static, and here for its place
 }
 
 // share is one worker's part of a topic. It is owned by that worker's loop, which
