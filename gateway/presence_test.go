@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"math/rand/v2"
 	"net/http"
 	"strings"
 	"sync"
@@ -31,9 +30,12 @@ type presenceFrame struct {
 type watcher struct {
 	*client
 	group string
+	again bool // further snapshots may come
 
 	mu      sync.Mutex // guards what follows
 	begun   bool
+	partly  bool // the next snapshot frame goes on
+	more    int  // snapshots beside the first
 	members map[string]string
 	log     []string
 	ended   chan struct{}
@@ -43,17 +45,23 @@ type watcher struct {
 // of its own, until its connection is closed.
 func watch(c *client, group string) *watcher {
 	c.t.Helper()
-	c.send(`{"type":"joinGroup","group":%q,"presence":true,"ackId":7}`, group)
-	if f := c.ack(7); !f.Success {
-		c.t.Fatalf("join with presence: %+v", f)
-	}
-	w := &watcher{client: c, group: group, members: make(map[string]string), ended: make(chan struct{})}
+	w := joinWatching(c, group)
 	go w.listen()
 	c.t.Cleanup(func() {
 		w.conn.Close()
 		<-w.ended
 	})
 	return w
+}
+
+// joinWatching is watch without the reading.
+func joinWatching(c *client, group string) *watcher {
+	c.t.Helper()
+	c.send(`{"type":"joinGroup","group":%q,"presence":true,"ackId":7}`, group)
+	if f := c.ack(7); !f.Success {
+		c.t.Fatalf("join with presence: %+v", f)
+	}
+	return &watcher{client: c, group: group, members: make(map[string]string), ended: make(chan struct{})}
 }
 
 func (w *watcher) listen() {
@@ -74,10 +82,16 @@ func (w *watcher) listen() {
 func (w *watcher) take(f presenceFrame) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if f.Group != w.group || (f.Event == "snapshot") == w.begun {
+	snapshot := f.Event == "snapshot"
+	if snapshot && w.begun && w.again && !w.partly {
+		w.more++
+		w.begun, w.members = false, make(map[string]string)
+	}
+	if f.Group != w.group || snapshot == w.begun {
 		w.t.Errorf("a watcher of %s got %+v", w.group, f)
 	}
-	w.begun = w.begun || f.Event == "snapshot" && !f.More
+	w.partly = snapshot && f.More
+	w.begun = w.begun || snapshot && !f.More
 	for _, m := range f.Members {
 		_, there := w.members[m.ConnectionID]
 		if there != (f.Event == "leave") {
@@ -101,11 +115,29 @@ func (w *watcher) sees(ids ...string) {
 	for _, id := range ids {
 		want[id] = ""
 	}
-	eventuallyWithin(w.t, 2*patience, fmt.Sprintf("a watcher of %s sees %d members", w.group, len(ids)), func() bool {
+	var got map[string]string
+	for end := time.Now().Add(2 * patience); ; time.Sleep(10 * time.Millisecond) {
 		w.mu.Lock()
-		defer w.mu.Unlock()
-		return w.begun && maps.Equal(w.members, want)
-	})
+		got = maps.Clone(w.members)
+		begun := w.begun
+		w.mu.Unlock()
+		switch {
+		case begun && maps.Equal(got, want):
+			return
+		case time.Now().After(end):
+			w.t.Fatalf("a watcher of %s sees %d (a snapshot has come: %v), want %d;\nmissing are %v,\ntoo many are %v", w.group, len(got), begun, len(want), without(want, got), without(got, want))
+		}
+	}
+}
+
+// without is who is in a and not in b.
+func without(a, b map[string]string) (ids []string) {
+	for id := range a {
+		if _, there := b[id]; !there {
+			ids = append(ids, id)
+		}
+	}
+	return ids
 }
 
 // told is what the watcher was told since its snapshot.
@@ -248,83 +280,28 @@ func TestPresencePatterns(t *testing.T) {
 	}
 }
 
-// TestPresenceThreeNodes: a hundred clients join and leave at random on three nodes, some
-// of them watchers; when it is quiet each watcher sees what is so, and so does the
-// application.
-func TestPresenceThreeNodes(t *testing.T) {
-	redis := brokertest.StartRedis(t)
-	var nodes []*gateway
-	for range 3 {
-		nodes = append(nodes, start(t, append(keeping, "--broker", redis.URL())...))
-	}
-	groups := []string{"a", "b"}
-	var watchers []*watcher
-	for _, n := range nodes {
-		for _, g := range groups {
-			watchers = append(watchers, watch(n.connect("chat"), g))
+// TestPresenceSlowWatcher: a watcher that does not read while more happens than is kept
+// for it gets another snapshot when it does, and knows what is so.
+func TestPresenceSlowWatcher(t *testing.T) {
+	g := start(t, append(keeping, "--set", "limits.send_buffer_bytes=4KiB", "--set", "limits.socket_buffer_bytes=4KiB")...)
+	w := joinWatching(g.connect("chat"), "a")
+	w.again = true
+	crowd := newCrowd(t, []*gateway{g}, []string{"a"}, 100)
+	// Each round is told by itself, until more waits than its queue holds.
+	eventuallyWithin(t, 3*patience, "the slow watcher is refused", func() bool {
+		for range 150 {
+			crowd.step()
 		}
+		time.Sleep(25 * time.Millisecond)
+		return g.metric("tidegate_presence_dropped_total") > 0
+	})
+	go w.listen()
+	t.Cleanup(func() { w.conn.Close(); <-w.ended })
+	w.sees(crowd.in("a", []*watcher{w})...)
+	if w.mu.Lock(); w.more == 0 {
+		t.Error("the watcher got no further snapshot")
 	}
-	crowd := newCrowd(t, nodes, groups, 100)
-	for i := range 1500 {
-		crowd.step()
-		if i%200 == 0 {
-			watchers = append(watchers, watch(nodes[rand.IntN(len(nodes))].connect("chat"), groups[rand.IntN(len(groups))]))
-		}
-	}
-	for _, w := range watchers {
-		w.sees(crowd.in(w.group, watchers)...)
-	}
-	for _, n := range nodes {
-		for _, g := range groups {
-			want := len(crowd.in(g, watchers))
-			eventually(t, "the application sees them", func() bool { return len(n.list(g, 17)) == want })
-		}
-	}
-}
-
-// crowd is clients that come and go.
-type crowd struct {
-	t       *testing.T
-	nodes   []*gateway
-	groups  []string
-	clients []*client         // nil: away
-	where   []map[string]bool // the groups of each
-}
-
-func newCrowd(t *testing.T, nodes []*gateway, groups []string, size int) *crowd {
-	return &crowd{t: t, nodes: nodes, groups: groups, clients: make([]*client, size), where: make([]map[string]bool, size)}
-}
-
-// step has one of them do something.
-func (k *crowd) step() {
-	i, g := rand.IntN(len(k.clients)), k.groups[rand.IntN(len(k.groups))]
-	c := k.clients[i]
-	switch {
-	case c == nil:
-		k.clients[i], k.where[i] = k.nodes[rand.IntN(len(k.nodes))].connect("chat"), make(map[string]bool)
-	case rand.IntN(10) == 0:
-		c.conn.Close()
-		k.clients[i] = nil
-	case k.where[i][g]:
-		c.send(`{"type":"leaveGroup","group":%q}`, g)
-		delete(k.where[i], g)
-	default:
-		c.send(`{"type":"joinGroup","group":%q}`, g)
-		k.where[i][g] = true
-	}
-}
-
-// in is who is in a group, the watchers included.
-func (k *crowd) in(group string, watchers []*watcher) (ids []string) {
-	for i, c := range k.clients {
-		if c != nil && k.where[i][group] {
-			ids = append(ids, c.id)
-		}
-	}
-	for _, w := range watchers {
-		if w.group == group {
-			ids = append(ids, w.id)
-		}
-	}
-	return ids
+	w.mu.Unlock()
+	crowd.step()
+	w.sees(crowd.in("a", []*watcher{w})...)
 }

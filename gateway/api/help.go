@@ -79,6 +79,7 @@ var help = map[string]string{
 	"tidegate_presence_rosters":          "Groups that clients of this node watch.",
 	"tidegate_presence_reads_total":      "Times that all members of such a group were read.",
 	"tidegate_presence_snapshots_total":  "Snapshots for clients.",
+	"tidegate_presence_dropped_total":    "Times that a client read too slowly to be told every change, so that it gets a snapshot.",
 	"tidegate_presence_nodes":            "Other nodes that have members in these groups, or may have.",
 	"tidegate_presence_dead_nodes_total": "Nodes whose lease has ended, so that their members were taken out.",
 	"tidegate_presence_lease_lost_total": "Times that this node's own lease had ended, or could not be renewed for a while.",

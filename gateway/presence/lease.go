@@ -36,7 +36,8 @@ func (k *Keeper) renewed(held bool, living []string, err error, asked time.Time)
 		k.uncertain(err)
 		return
 	}
-	if k.away || !held {
+	lost := k.away || !held
+	if lost {
 		if k.leased {
 			k.counts.leaseLost.Inc()
 			k.config.Log.Warn("this node's lease had ended, or could not be renewed; what others know of its members is compared with what it knows")
@@ -58,7 +59,8 @@ func (k *Keeper) renewed(held bool, living []string, err error, asked time.Time)
 		}
 	}
 	for _, r := range k.rosters {
-		r.stale = r.stale || r.whole && r.lacks(has)
+		// What was announced before anybody has read it may be lost as well.
+		r.stale = r.stale || r.whole && (lost || r.lacks(has))
 		k.touched[r] = struct{}{}
 	}
 }

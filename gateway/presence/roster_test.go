@@ -26,7 +26,7 @@ func still(t *testing.T) (*Keeper, *roster, *view) {
 	t.Cleanup(k.stop)
 	k.audience(0, watch{lobby, v})
 	r := k.rosters[lobby]
-	r.opening, r.open, r.loading = false, true, true
+	r.opening, r.open, r.loading, r.stale = false, true, true, false
 	k.loading = 1
 	return k, r, v
 }
@@ -100,8 +100,14 @@ func TestLenient(t *testing.T) {
 	}
 	k.renewed(true, []string{"me", "a", "b"}, nil, later())
 	sees(are("1", "2"))
+	if r.stale {
+		t.Error("nothing is new of the leases, and the roster is read again")
+	}
 	k.renewed(false, []string{"me"}, nil, time.Now())
 	sees(are("1", "2"))
+	if !r.stale {
+		t.Error("the lease was gone, and with it what others have announced, and the roster is not read again")
+	}
 	k.renewed(false, nil, broker.ErrUnavailable, later())
 	sees(are("1", "2"))
 	k.renewed(true, []string{"me"}, nil, time.Now().Add(lease/4))

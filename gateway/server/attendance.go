@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/VictoriaMetrics/metrics"
 	"github.com/tidegate/tidegate/broker"
 	"github.com/tidegate/tidegate/gateway/presence"
 	"github.com/tidegate/tidegate/gateway/wire"
@@ -22,6 +23,7 @@ type attendance struct {
 	keeper    *presence.Keeper
 	audiences []audiences // by worker, each owned by its worker's loop
 	mails     []mail      // likewise
+	dropped   *metrics.Counter
 }
 
 // leaseLives is how long a node is believed to live that has not said so again.
@@ -33,6 +35,7 @@ func newAttendance(s *Server) *attendance {
 		return nil
 	}
 	a := &attendance{server: s, audiences: make([]audiences, len(s.Workers)), mails: make([]mail, len(s.Workers))}
+	a.dropped = s.Metrics.NewCounter("tidegate_presence_dropped_total")
 	a.keeper = presence.New(presence.Config{
 		Node: s.node, Lease: leaseLives, Workers: len(s.Workers), Log: s.Log, Metrics: s.Metrics,
 		Output: presence.Output{Snapshot: a.snapshot, Changed: a.changed},

@@ -76,6 +76,7 @@ func (w *watcher) change(frames []reactor.Frame) {
 	case !w.begun || w.missed:
 	case len(w.queue)+len(frames) > w.room:
 		w.missed = true
+		w.session.server.attendance.dropped.Inc()
 	default:
 		for _, f := range frames {
 			w.give(f)

@@ -70,6 +70,7 @@ func (m *mail) deliver() {
 	if lost {
 		for g, of := range all {
 			for s := range of {
+				m.attendance.dropped.Inc()
 				m.attendance.watch(s, g)
 			}
 		}
