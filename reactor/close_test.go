@@ -69,6 +69,39 @@ func TestCloseTimeout(t *testing.T) {
 	eventually(t, "no connection is left", func() bool { return r.Connections() == 0 })
 }
 
+// TestCloseLetsSlowReadersFinish: the time for an answer counts from when the client last
+// took something of what was queued before the close frame, however long all of it takes.
+func TestCloseLetsSlowReadersFinish(t *testing.T) {
+	const timeout, size, parts = 2 * time.Second, 1 << 20, 16
+	r := start(t, Config{Workers: 1, CloseTimeout: timeout, SendBuffer: 2 * size, SocketBuffer: 16 << 10})
+	h := newPeer(nil)
+	c := connect(t, r, h)
+	if err := c.SetReadBuffer(16 << 10); err != nil {
+		t.Fatal(err)
+	}
+	conn := within(t, "Open", h.conn)
+	on(t, conn.Worker(), func(*Worker) {
+		conn.Send(NewFrame(make([]byte, size), true))
+		conn.Close(4000, "enough", "kicked")
+	})
+	want := join(NewFrame(make([]byte, size), true).encoded, answerClose(4000, "enough"))
+	got := make([]byte, 0, len(want))
+	for len(got) < len(want) {
+		n, err := io.ReadFull(c, got[len(got):min(len(got)+size/parts, len(want))])
+		if got = got[:len(got)+n]; err != nil {
+			t.Fatalf("the end came after %d bytes of %d: %v", len(got), len(want), err)
+		}
+		time.Sleep(2 * timeout / parts) // twice the timeout in all
+	}
+	if !bytes.Equal(got, want) {
+		t.Error("what came is not what was sent")
+	}
+	c.Close()
+	if why := within(t, "Closed", h.closed); why != "kicked" {
+		t.Errorf("closed with %s", why)
+	}
+}
+
 // TestCloseFrameSurvives: a client that is still sending when it breaks a rule can
 // read why. Closing the socket at once would reset it.
 func TestCloseFrameSurvives(t *testing.T) {
