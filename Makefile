@@ -9,7 +9,7 @@ ARGS     ?=
 FUZZTIME ?= 60s
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test lint fuzz bench bench-limit bench-idle bench-slow bench-storm bench-workers bench-faults bench-check redis image clean
+.PHONY: help build run test lint fuzz bench bench-limit bench-idle bench-slow bench-storm bench-workers bench-faults bench-check bench-rolling redis image clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -55,6 +55,11 @@ bench-faults: build ## what members lose and how long they wait while Redis, nod
 bench-check: build ## clients that come and go at random while Redis fails; ARGS=--seed=N repeats a run
 	scripts/install-redis.sh
 	scripts/bench-scene.sh check $(ARGS)
+
+bench-rolling: build ## two nodes restarted behind HAProxy, with 5000 clients that resume
+	scripts/install-redis.sh
+	scripts/install-haproxy.sh
+	scripts/bench-scene.sh rolling $(ARGS)
 
 redis: ## install redis-server (Debian, as root); no service is started
 	scripts/install-redis.sh

@@ -76,7 +76,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.AddCommand(runCommand(), searchCommand(), idleCommand(), slowCommand(), stormCommand(), workersCommand())
-	root.AddCommand(limitCommand(), bareCommand(), checkCommand(), faultsCommand())
+	root.AddCommand(limitCommand(), bareCommand(), checkCommand(), faultsCommand(), rollingCommand())
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)

@@ -10,7 +10,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source scripts/processes.sh
 
 scripts/install-redis.sh
-scripts/need.sh haproxy haproxy
+scripts/install-haproxy.sh
 
 start_redis
 start_gateway gateway-1 --broker "$redis_url"

@@ -1,0 +1,184 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+// rollingOptions are the flags of `bench rolling`.
+type rollingOptions struct {
+	plan     Plan
+	host     Host
+	balancer balancerOptions
+	broker   string
+	delay    time.Duration // the gateway's drain.delay
+	window   time.Duration // its drain.window
+	rest     time.Duration // before the first restart and after each
+	patience time.Duration
+	maxBurst float64
+	output   output
+}
+
+// nodesRolled is how many gateways stand behind the balancer, as in its configuration.
+const nodesRolled = 2
+
+// rollingCommand is `bench rolling`.
+func rollingCommand() *cobra.Command {
+	o := rollingOptions{
+		plan: defaultPlan(), balancer: defaultBalancer(),
+		delay: 3 * time.Second, window: 10 * time.Second, rest: 5 * time.Second, patience: time.Minute, maxBurst: 2,
+	}
+	o.plan.Connections, o.plan.Publishers, o.plan.Rate = 5000, 20, 100
+	c := &cobra.Command{
+		Use:   "rolling",
+		Short: "Restarts two gateways behind a load balancer, one after the other, under load",
+		Long: `Starts two gateways on one Redis and HAProxy in front of them, with the configuration that
+users get, and has members join through it. Each member follows one group and, when its
+connection ends, waits for as long as the gateway asked it to, connects again and resumes
+from the last position that it saw (since). Publishers do likewise, and say nothing twice.
+Then the gateways are restarted, one after the other, with SIGTERM.
+
+Prints what was acked and what became of it, how long members were away, and how closes
+and returns were spread over the window. It fails if a member lost an acked message, got
+one twice or in the wrong order, was closed without being told, or did not come back; if a
+message was taken and its publisher not told; or if more came back in one second than the
+window allows.`,
+		Example: `  bench rolling --gateway bin/gateway
+  bench rolling --gateway bin/gateway --connections 100 --window 2s --rest 2s`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if err := o.validate(); err != nil {
+				return err
+			}
+			return o.run(c.Context(), c.OutOrStdout(), newProgress(c.ErrOrStderr(), o.output.quiet))
+		},
+	}
+	addHost(c, &o.host)
+	f := c.Flags()
+	f.StringVar(&o.broker, "broker", o.broker, "the Redis of both gateways, such as redis://127.0.0.1:6379/0; empty: one of its own")
+	f.StringVar(&o.balancer.program, "haproxy", o.balancer.program, "the load balancer's program")
+	f.StringVar(&o.balancer.config, "haproxy-config", o.balancer.config, "its configuration, which takes BIND, GATEWAY_1 and GATEWAY_2 from the environment")
+	f.IntVar(&o.plan.Connections, "connections", o.plan.Connections, "members, each in one group")
+	f.IntVar(&o.plan.Groups, "groups", o.plan.Groups, "groups, over which the members are spread evenly")
+	f.IntVar(&o.plan.Publishers, "publishers", o.plan.Publishers, "connections that publish, each to its share of the groups")
+	f.Float64Var(&o.plan.Rate, "rate", o.plan.Rate, "publishes a second")
+	f.DurationVar(&o.delay, "delay", o.delay, "drain.delay of the gateways")
+	f.DurationVar(&o.window, "window", o.window, "drain.window of the gateways")
+	f.DurationVar(&o.rest, "rest", o.rest, "time before the first restart and after each")
+	f.DurationVar(&o.patience, "patience", o.patience, "how long members may take to be back, and messages to be there")
+	f.Float64Var(&o.maxBurst, "max-burst", o.maxBurst, "fail if in one second more than so many times members / window come back; 0: any")
+	f.StringVar(&o.output.json, "json", "", "write the result as JSON to this file")
+	f.BoolVar(&o.output.quiet, "quiet", false, "no progress")
+	return c
+}
+
+// validate returns an error that names the flag to change.
+func (o rollingOptions) validate() error {
+	switch {
+	case o.host.Binary == "":
+		return errors.New("--gateway: name the gateway's program, to be started for this")
+	case o.broker != "" && !strings.HasPrefix(o.broker, "redis"):
+		return fmt.Errorf("--broker %s: want the URL of a Redis that the gateways share, such as redis://127.0.0.1:6379/0, or nothing for one that the harness starts", o.broker)
+	case o.plan.Publishers < 1 || o.plan.Publishers > o.plan.Groups:
+		return fmt.Errorf("--publishers %d: want 1 to the number of groups, %d", o.plan.Publishers, o.plan.Groups)
+	case o.plan.Rate <= 0:
+		return fmt.Errorf("--rate %g: want more than nothing", o.plan.Rate)
+	case o.rest <= 0 || o.patience <= 0 || o.window < time.Second || o.delay < 0:
+		return fmt.Errorf("--rest %v --patience %v --window %v --delay %v: want more than nothing, a second or more, and nothing or more", o.rest, o.patience, o.window, o.delay)
+	}
+	return o.plan.Validate()
+}
+
+// run starts all, restarts the gateways and tells.
+func (o rollingOptions) run(ctx context.Context, stdout io.Writer, show *Progress) error {
+	r, err := o.measure(ctx, show)
+	if err != nil {
+		return failure{err}
+	}
+	if err := errors.Join(r.writeTable(stdout), writeFile(o.output.json, indented(r))); err != nil {
+		return failure{err}
+	}
+	if len(r.Failures) > 0 {
+		return errFailed
+	}
+	return nil
+}
+
+// measure is the whole scene.
+func (o rollingOptions) measure(ctx context.Context, show *Progress) (r *Rolling, err error) {
+	if err := allowFiles(o.plan.Connections + o.plan.Publishers); err != nil {
+		return nil, err
+	}
+	if o.broker == "" {
+		d, failed := deploy(ctx, standalone)
+		if failed != nil {
+			return nil, failed
+		}
+		defer func() { err = errors.Join(err, d.Close()) }()
+		o.broker = d.URL()
+	}
+	nodes := make([]*Node, nodesRolled)
+	addresses := make([]string, nodesRolled)
+	defer func() {
+		for _, n := range nodes {
+			if n != nil {
+				err = errors.Join(err, n.Close())
+			}
+		}
+	}()
+	for i := range nodes {
+		if nodes[i], err = o.start(ctx, "127.0.0.1:0"); err != nil {
+			return nil, err
+		}
+		u, err := url.Parse(nodes[i].URL)
+		if err != nil {
+			return nil, err
+		}
+		addresses[i] = u.Host
+	}
+	b, err := o.balancer.start(ctx, addresses)
+	if err != nil {
+		return nil, err
+	}
+	defer b.close()
+	o.plan.URL = b.url
+	c := newCrowd(ctx, o)
+	defer c.end()
+	if err := c.gather(show); err != nil {
+		return nil, err
+	}
+	pause(ctx, o.rest)
+	for i := range nodes {
+		show.Line("node %d of %d: SIGTERM", i+1, nodesRolled)
+		c.turn()
+		old := nodes[i]
+		nodes[i] = nil
+		if err := old.Close(); err != nil {
+			return nil, err
+		}
+		c.restarted()
+		if nodes[i], err = o.start(ctx, addresses[i]); err != nil {
+			return nil, err
+		}
+		if err := c.back(); err != nil {
+			return nil, err
+		}
+		show.Line("node %d of %d: restarted, everybody is back", i+1, nodesRolled)
+		pause(ctx, o.rest) // the balancer has to find the new node well
+	}
+	c.settle()
+	return c.result(), nil
+}
+
+// start starts a gateway at an address.
+func (o rollingOptions) start(ctx context.Context, listen string) (*Node, error) {
+	flags := []string{"--listen", listen, "--broker", o.broker, "--set", "drain.delay=" + o.delay.String(), "--set", "drain.window=" + o.window.String()}
+	return o.host.Start(ctx, nil, append(flags, roomFor(o.plan.Connections+o.plan.Publishers)...)...)
+}
