@@ -46,6 +46,14 @@ type rollingLine struct {
 	buf []byte
 }
 
+// newRollingLine is a line on a connection, of which a reader may have something already.
+func newRollingLine(conn net.Conn, in *bufio.Reader) *rollingLine {
+	if in == nil {
+		in = bufio.NewReaderSize(conn, 1024)
+	}
+	return &rollingLine{Conn: conn, in: in}
+}
+
 // openRolling connects as client id, as often as it takes. Who is refused waits, and not
 // for as long as the others. An error means that ctx has ended; refused is how often the
 // server said no.
@@ -55,10 +63,7 @@ func openRolling(ctx context.Context, p Plan, id int) (l *rollingLine, refused i
 		conn, in, err := upgrade(dialing, p, id)
 		cancel()
 		if err == nil {
-			if in == nil {
-				in = bufio.NewReaderSize(conn, 1024)
-			}
-			return &rollingLine{Conn: conn, in: in}, refused, nil
+			return newRollingLine(conn, in), refused, nil
 		}
 		pause(ctx, 200*time.Millisecond+rand.N(300*time.Millisecond))
 	}
