@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 )
@@ -20,6 +21,7 @@ type rollingPublisher struct {
 	acked   []Sequence // by group
 	pending map[uint64]rollingMessage
 	ticket  uint64
+	unknown map[rollingMessage]struct{} // whose ack said that they may have been published
 	count   struct{ published, acked, refused, unanswered uint64 }
 	unclean int
 	why     string
@@ -34,6 +36,7 @@ type rollingMessage struct {
 func newRollingPublisher(c *crowd, id int) *rollingPublisher {
 	return &rollingPublisher{
 		crowd: c, id: id, next: make([]uint64, c.plan.Groups), acked: make([]Sequence, c.plan.Groups), pending: make(map[uint64]rollingMessage),
+		unknown: make(map[rollingMessage]struct{}),
 	}
 }
 
@@ -113,6 +116,9 @@ func (p *rollingPublisher) hear(b []byte) {
 	case f.Success:
 		p.count.acked++
 		p.acked[m.group].Observe(m.seq)
+	case strings.Contains(f.Error.Message, outcomeUnknown):
+		p.unknown[m] = struct{}{}
+		p.why = f.Error.Name + ": " + f.Error.Message
 	default:
 		p.count.refused++
 		p.why = f.Error.Name + ": " + f.Error.Message

@@ -16,8 +16,9 @@ type Rolling struct {
 	Published  uint64 `json:"published"`
 	Acked      uint64 `json:"acked"`
 	Refused    uint64 `json:"refused"`    // by an ack that said no
+	Unknown    uint64 `json:"unknown"`    // by one that did not know
 	Unanswered uint64 `json:"unanswered"` // whose connection ended before an ack came
-	Untold     uint64 `json:"untold"`     // that members got, and whose publisher has no ack
+	Untold     uint64 `json:"untold"`     // that members got, and whose publisher was told nothing of the kind
 	Delivered  uint64 `json:"delivered"`
 	Lost       uint64 `json:"lost"` // deliveries of acked messages that did not come
 	Duplicated uint64 `json:"duplicated"`
@@ -42,6 +43,7 @@ func (c *crowd) result() *Rolling {
 		r.Published += p.count.published
 		r.Acked += p.count.acked
 		r.Refused += p.count.refused
+		r.Unknown += uint64(len(p.unknown))
 		r.Unanswered += p.count.unanswered
 		r.Unclean += p.unclean
 		r.note(p.why)
@@ -66,6 +68,11 @@ func (c *crowd) result() *Rolling {
 			case got && !acked:
 				untold[rollingMessage{m.group, seq}] = struct{}{}
 			}
+		}
+	}
+	for _, p := range c.publishers {
+		for m := range p.unknown {
+			delete(untold, m) // it was told that nobody knows
 		}
 	}
 	r.Untold = uint64(len(untold))
@@ -115,7 +122,7 @@ func (r *Rolling) judge(o rollingOptions) {
 // writeTable writes the scene for a terminal.
 func (r *Rolling) writeTable(w io.Writer) error {
 	fmt.Fprintf(w, "%s members in %d groups, %d publishers, two gateways restarted\n", grouped(r.Plan.Connections), r.Plan.Groups, r.Plan.Publishers)
-	fmt.Fprintf(w, "published %s, acked %s, refused %s, unanswered %s, taken without an ack %s\n", grouped(r.Published), grouped(r.Acked), grouped(r.Refused), grouped(r.Unanswered), grouped(r.Untold))
+	fmt.Fprintf(w, "published %s, acked %s, refused %s, outcome unknown %s, unanswered %s, taken without an ack %s\n", grouped(r.Published), grouped(r.Acked), grouped(r.Refused), grouped(r.Unknown), grouped(r.Unanswered), grouped(r.Untold))
 	fmt.Fprintf(w, "delivered %s, lost %s, duplicated %s, reordered %s; not recovered %d\n", grouped(r.Delivered), grouped(r.Lost), grouped(r.Duplicated), grouped(r.Reordered), r.Unrecovered)
 	fmt.Fprintf(w, "away p50 %s, p99 %s, max %s; asked to wait p50 %s, max %s; longest silence %.1f s; handshakes tried again %d\n",
 		ms(r.Away.P50), ms(r.Away.P99), ms(r.Away.Max), ms(r.Told.P50), ms(r.Told.Max), r.Silence, r.Refusals)

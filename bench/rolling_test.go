@@ -87,6 +87,12 @@ func TestRollingJudge(t *testing.T) {
 		a.heard(0, 1)
 		b.heard(0, 1)
 	})
+	f("", func(_ *crowd, a, b *rollingMember, p *rollingPublisher) {
+		p.acks(2, 0)
+		p.hear([]byte(`{"type":"ack","ackId":2,"success":false,"error":{"name":"InternalServerError","message":"it may have been published or not"}}`))
+		a.heard(0, 1)
+		b.heard(0, 1)
+	})
 	f("1 resumes could not be honoured", func(_ *crowd, a, b *rollingMember, p *rollingPublisher) {
 		p.acks(1, 0)
 		a.heard(0)
