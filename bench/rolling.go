@@ -26,9 +26,6 @@ type rollingOptions struct {
 	output   output
 }
 
-// nodesRolled is how many gateways stand behind the balancer, as in its configuration.
-const nodesRolled = 2
-
 // rollingCommand is `bench rolling`.
 func rollingCommand() *cobra.Command {
 	o := rollingOptions{
@@ -124,26 +121,12 @@ func (o rollingOptions) measure(ctx context.Context, show *Progress) (r *Rolling
 		defer func() { err = errors.Join(err, d.Close()) }()
 		o.broker = d.URL()
 	}
-	nodes := make([]*Node, nodesRolled)
-	addresses := make([]string, nodesRolled)
-	defer func() {
-		for _, n := range nodes {
-			if n != nil {
-				err = errors.Join(err, n.Close())
-			}
-		}
-	}()
-	for i := range nodes {
-		if nodes[i], err = o.start(ctx, "127.0.0.1:0"); err != nil {
-			return nil, err
-		}
-		u, err := url.Parse(nodes[i].URL)
-		if err != nil {
-			return nil, err
-		}
-		addresses[i] = u.Host
+	p := &pairOfNodes{o: o}
+	defer func() { err = errors.Join(err, p.close()) }()
+	if err := p.open(ctx); err != nil {
+		return nil, err
 	}
-	b, err := o.balancer.start(ctx, addresses)
+	b, err := o.balancer.start(ctx, p.addresses[:])
 	if err != nil {
 		return nil, err
 	}
@@ -155,26 +138,64 @@ func (o rollingOptions) measure(ctx context.Context, show *Progress) (r *Rolling
 		return nil, err
 	}
 	pause(ctx, o.rest)
-	for i := range nodes {
-		show.Line("node %d of %d: SIGTERM", i+1, nodesRolled)
-		c.turn()
-		old := nodes[i]
-		nodes[i] = nil
-		if err := old.Close(); err != nil {
+	for i := range p.nodes {
+		show.Line("node %d of %d: SIGTERM", i+1, len(p.nodes))
+		if err := p.restart(ctx, i, c); err != nil {
 			return nil, err
 		}
-		c.restarted()
-		if nodes[i], err = o.start(ctx, addresses[i]); err != nil {
-			return nil, err
-		}
-		if err := c.back(); err != nil {
-			return nil, err
-		}
-		show.Line("node %d of %d: restarted, everybody is back", i+1, nodesRolled)
+		show.Line("node %d of %d: restarted, everybody is back", i+1, len(p.nodes))
 		pause(ctx, o.rest) // the balancer has to find the new node well
 	}
 	c.settle()
 	return c.result(), nil
+}
+
+// pairOfNodes is the gateways behind the balancer, whose addresses stay.
+type pairOfNodes struct {
+	o         rollingOptions
+	nodes     [2]*Node // nil while one is not there
+	addresses [2]string
+}
+
+// open starts both.
+func (p *pairOfNodes) open(ctx context.Context) (err error) {
+	for i := range p.nodes {
+		if p.nodes[i], err = p.o.start(ctx, "127.0.0.1:0"); err != nil {
+			return err
+		}
+		u, err := url.Parse(p.nodes[i].URL)
+		if err != nil {
+			return err
+		}
+		p.addresses[i] = u.Host
+	}
+	return nil
+}
+
+// restart ends one as an operator does, starts it again, and waits until all members are
+// back.
+func (p *pairOfNodes) restart(ctx context.Context, i int, c *crowd) (err error) {
+	c.turn()
+	old := p.nodes[i]
+	p.nodes[i] = nil
+	if err := old.Close(); err != nil {
+		return err
+	}
+	c.restarted()
+	if p.nodes[i], err = p.o.start(ctx, p.addresses[i]); err != nil {
+		return err
+	}
+	return c.back()
+}
+
+// close ends those that are there.
+func (p *pairOfNodes) close() (err error) {
+	for _, n := range p.nodes {
+		if n != nil {
+			err = errors.Join(err, n.Close())
+		}
+	}
+	return err
 }
 
 // start starts a gateway at an address.

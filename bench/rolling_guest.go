@@ -36,6 +36,16 @@ type farewell struct {
 // clean reports whether the gateway said all that it should before it closed.
 func (f farewell) clean() bool { return f.told && f.code == restartCode }
 
+// take notes system/disconnected, and reports whether a frame is that.
+func (f *farewell) take(b []byte) bool {
+	var said rollingFrame
+	if !bytes.Contains(b, []byte(`"disconnected"`)) || json.Unmarshal(b, &said) != nil || said.Event != "disconnected" {
+		return false
+	}
+	f.told, f.after = true, time.Duration(said.ReconnectAfterMs)*time.Millisecond
+	return true
+}
+
 // restartCode asks a client to connect again, to another node.
 const restartCode ws.StatusCode = 1012
 
@@ -102,14 +112,9 @@ func (l *rollingLine) listen(hear func(text []byte)) (end farewell) {
 			_, _ = l.Write(appendFrame(nil, ws.OpClose, ws.NewCloseFrameBody(end.code, "")))
 			return end
 		case ws.OpText:
-			if bytes.Contains(b, []byte(`"disconnected"`)) {
-				var f rollingFrame
-				if json.Unmarshal(b, &f) == nil && f.Event == "disconnected" {
-					end.told, end.after = true, time.Duration(f.ReconnectAfterMs)*time.Millisecond
-					continue
-				}
+			if !end.take(b) {
+				hear(b)
 			}
-			hear(b)
 		}
 	}
 }

@@ -40,27 +40,33 @@ func (p *rollingPublisher) acks(said int, acked ...int) {
 	}
 }
 
+// judged has a crowd play, of which each member was closed and is back.
+func judged(t *testing.T, want string, play func(c *crowd, a, b *rollingMember, p *rollingPublisher)) {
+	t.Helper()
+	c := rolled()
+	for _, m := range c.members {
+		c.joined(m)
+		c.left(m, farewell{told: true, code: restartCode})
+		m.lost = time.Now()
+		m.since = "7-0"
+		m.reply([]byte(`{"type":"ack","ackId":1,"success":true,"position":"7-0","recovered":true}`))
+	}
+	play(c, c.members[0], c.members[1], c.publishers[0])
+	r := c.result()
+	if got := strings.Join(r.Failures, "; "); got != want {
+		t.Errorf("the verdict is %q, want %q", got, want)
+	}
+	if err := r.writeTable(new(strings.Builder)); err != nil {
+		t.Error(err)
+	}
+}
+
 // The books of members and publishers are compared, and each way in which they may differ
 // is a failure.
 func TestRollingJudge(t *testing.T) {
 	f := func(want string, play func(c *crowd, a, b *rollingMember, p *rollingPublisher)) {
 		t.Helper()
-		c := rolled()
-		for _, m := range c.members {
-			c.joined(m)
-			c.left(m, farewell{told: true, code: restartCode})
-			m.lost = time.Now()
-			m.since = "7-0"
-			m.reply([]byte(`{"type":"ack","ackId":1,"success":true,"position":"7-0","recovered":true}`))
-		}
-		play(c, c.members[0], c.members[1], c.publishers[0])
-		r := c.result()
-		if got := strings.Join(r.Failures, "; "); got != want {
-			t.Errorf("the verdict is %q, want %q", got, want)
-		}
-		if err := r.writeTable(new(strings.Builder)); err != nil {
-			t.Error(err)
-		}
+		judged(t, want, play)
 	}
 	f("", func(_ *crowd, a, b *rollingMember, p *rollingPublisher) {
 		p.acks(3, 0, 2) // the second was refused, say, or its connection ended
