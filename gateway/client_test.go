@@ -109,6 +109,16 @@ func (g *gateway) simpleIn(path string) *client {
 	return c
 }
 
+// readFrame reads a frame, of no more than a test has sent.
+func readFrame(in io.Reader) (f ws.Frame, err error) {
+	if f.Header, err = ws.ReadHeader(in); err != nil {
+		return f, err
+	}
+	f.Payload = make([]byte, min(f.Header.Length, 64<<20))
+	_, err = io.ReadFull(in, f.Payload)
+	return f, err
+}
+
 // read returns the next message. Pings and the close frame are answered, so the client
 // is one that keeps the protocol; the close is an error with its code.
 func (c *client) read() (string, ws.OpCode, error) {
@@ -116,7 +126,7 @@ func (c *client) read() (string, ws.OpCode, error) {
 		return "", 0, err
 	}
 	for {
-		f, err := ws.ReadFrame(c.in)
+		f, err := readFrame(c.in)
 		if err != nil {
 			return "", 0, err
 		}
