@@ -36,6 +36,7 @@ type Config struct {
 	Presence    Presence    `koanf:"presence"`
 
 	Limits    Limits    `koanf:"limits"`
+	Session   Session   `koanf:"session"`
 	Heartbeat Heartbeat `koanf:"heartbeat"`
 	Log       Log       `koanf:"log"`
 	Drain     Drain     `koanf:"drain"`
@@ -127,6 +128,14 @@ type Limits struct {
 	GroupsPerConnection int           `koanf:"groups_per_connection"` // joined at a time
 	GroupNameBytes      int           `koanf:"group_name_bytes"`      // of a group's name
 	WorkerQueue         int           `koanf:"worker_queue"`          // events that may wait for one worker
+	UnackedMessages     int           `koanf:"unacked_messages"`      // sent to a reliable client, and not acked
+	DetachedSessions    int           `koanf:"detached_sessions"`     // that wait to be written for all nodes
+}
+
+// Session is how sessions of the reliable subprotocol are kept.
+type Session struct {
+	Expiry     time.Duration `koanf:"expiry"`     // after the connection was lost
+	Checkpoint time.Duration `koanf:"checkpoint"` // how often what has changed is written, in case the node dies
 }
 
 // Heartbeat finds connections whose other end is gone.

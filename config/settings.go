@@ -70,6 +70,12 @@ var rules = map[string]rule{
 	"limits.group_name_bytes":      integer(1, 1024),
 	"limits.worker_queue":          integer(64, 10_000_000),
 
+	"limits.unacked_messages":  integer(1024, 10_000_000),
+	"limits.detached_sessions": integer(1, 10_000_000),
+
+	"session.expiry":     duration(time.Second, 24*time.Hour),
+	"session.checkpoint": duration(100*time.Millisecond, time.Minute),
+
 	"heartbeat.interval": duration(100*time.Millisecond, time.Hour),
 	"heartbeat.timeout":  duration(200*time.Millisecond, 24*time.Hour),
 	"log.level":          word("debug", "info", "warn", "error"),

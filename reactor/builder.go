@@ -12,6 +12,7 @@ import (
 // again and again, on one goroutine at a time.
 type Builder struct {
 	encoded []byte
+	cut     int // where the frames begin that no Cut has returned
 	frames  int32
 }
 
@@ -44,6 +45,21 @@ func (b *Builder) Append(f Frame) {
 		b.encoded = append(b.encoded, f.encoded...)
 		b.frames += 1 + f.more
 	}
+}
+
+// shared is how large what several Cuts lie in becomes.
+const shared = 16 << 10
+
+// Cut returns what was added since the last Cut. The pieces lie behind each other in
+// memory that is let go of as a whole, so that a piece costs no allocation of its own. A
+// builder is used with Cut or with Frame, not with both.
+func (b *Builder) Cut() Frame {
+	f := Frame{encoded: b.encoded[b.cut:len(b.encoded):len(b.encoded)], more: b.frames - 1}
+	b.cut, b.frames = len(b.encoded), 0
+	if b.cut >= shared {
+		b.encoded, b.cut = make([]byte, 0, shared+shared/4), 0
+	}
+	return f
 }
 
 // Frame returns all that was added, and empties the builder.

@@ -2,6 +2,8 @@ package reactor
 
 import (
 	"bytes"
+	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/gobwas/ws"
@@ -81,5 +83,38 @@ func TestBuilderBudget(t *testing.T) {
 	})
 	if got > 1 {
 		t.Errorf("%v allocations, want 1", got)
+	}
+}
+
+// TestBuilderCut: pieces that were cut stay what they were, whatever is added later, and
+// cost no allocation each.
+func TestBuilderCut(t *testing.T) {
+	var b Builder
+	payload := func(i int) string { return fmt.Sprint(i, strings.Repeat("x", i%300)) }
+	const pieces = 2000
+	frames := make([]Frame, pieces)
+	for i := range frames {
+		for range 1 + i%3 {
+			b.Add(false, func(dst []byte) []byte { return append(dst, payload(i)...) })
+		}
+		frames[i] = b.Cut()
+	}
+	for i, f := range frames {
+		one := NewFrame([]byte(payload(i)), false)
+		want := bytes.Repeat(one.encoded, 1+i%3)
+		if !bytes.Equal(f.encoded, want) || int(f.more) != i%3 {
+			t.Fatalf("piece %d has changed, or has %d frames more", i, f.more)
+		}
+		_ = append(f.encoded, 'y') // must not reach into the next piece
+	}
+	if !bytes.Equal(frames[1].encoded[:2], NewFrame([]byte(payload(1)), false).encoded[:2]) {
+		t.Error("a piece reaches into the next")
+	}
+	small := []byte("hello")
+	if got := testing.AllocsPerRun(1000, func() {
+		b.Add(false, func(dst []byte) []byte { return append(dst, small...) })
+		_ = b.Cut()
+	}); got > 0 {
+		t.Errorf("a piece took %v allocations", got)
 	}
 }

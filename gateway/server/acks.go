@@ -21,12 +21,39 @@ type ackMemory struct {
 }
 
 // ackRun is the ids from the first to the last.
-type ackRun struct{ first, last uint64 }
+type ackRun struct{ First, Last uint64 }
 
-func (r ackRun) has(id uint64) bool { return r.first <= id && id <= r.last }
+func (r ackRun) has(id uint64) bool { return r.First <= id && id <= r.Last }
 
 // before reports whether the run ends just before an id.
-func (r ackRun) before(id uint64) bool { return id > 0 && r.last == id-1 }
+func (r ackRun) before(id uint64) bool { return id > 0 && r.Last == id-1 }
+
+// runsDone is all that was done, the oldest first.
+func (a *ackMemory) runsDone() (all []ackRun) {
+	if a.more != nil {
+		all = append(all, a.more.runs...)
+	}
+	if a.runs {
+		all = append(all, a.run)
+	}
+	return all
+}
+
+// restore has an empty memory know what was done elsewhere.
+func (a *ackMemory) restore(all []ackRun) {
+	if len(all) == 0 {
+		return
+	}
+	last := len(all) - 1
+	a.run, a.runs = all[last], true
+	if last > 0 {
+		r := a.rest()
+		r.runs = slices.Clone(all[max(0, last-ackMemorySize):last])
+		for _, run := range r.runs {
+			r.highest = max(r.highest, run.Last)
+		}
+	}
+}
 
 // ackRest is the other runs, the oldest first, and the other ids that were asked.
 type ackRest struct {
@@ -103,15 +130,15 @@ func (a *ackMemory) add(id uint64) {
 	case !a.runs:
 		a.run, a.runs = ackRun{id, id}, true
 	case a.run.before(id):
-		a.run.last = id
-	case (ackRun{id, id}).before(a.run.first):
-		a.run.first = id
+		a.run.Last = id
+	case (ackRun{id, id}).before(a.run.First):
+		a.run.First = id
 	default:
 		r := a.rest()
 		if len(r.runs) == ackMemorySize {
 			r.runs = slices.Delete(r.runs, 0, 1)
 		}
-		r.runs, r.highest = append(r.runs, a.run), max(r.highest, a.run.last)
+		r.runs, r.highest = append(r.runs, a.run), max(r.highest, a.run.Last)
 		a.run = ackRun{id, id}
 	}
 	a.join()
@@ -124,10 +151,10 @@ func (a *ackMemory) join() {
 	}
 	a.more.runs = slices.DeleteFunc(a.more.runs, func(r ackRun) bool {
 		switch {
-		case r.before(a.run.first):
-			a.run.first = r.first
-		case a.run.before(r.first):
-			a.run.last = r.last
+		case r.before(a.run.First):
+			a.run.First = r.First
+		case a.run.before(r.First):
+			a.run.Last = r.Last
 		default:
 			return false
 		}

@@ -59,7 +59,7 @@ func TestAckMemoryRuns(t *testing.T) {
 		}
 	}
 	if n := testing.AllocsPerRun(100, func() {
-		next := a.run.last + 1
+		next := a.run.Last + 1
 		a.begin(next)
 		a.end(next, true)
 	}); n != 0 {

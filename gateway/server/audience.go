@@ -43,6 +43,11 @@ func (a *attendance) watch(s *session, g broker.Group) {
 	a.keeper.Watch(s.worker(), g, w)
 }
 
+// watches reports whether a session is told who is in a group. Called on the loop of s.
+func (a *attendance) watches(s *session, g broker.Group) bool {
+	return a != nil && a.audiences[s.worker()][g][s] != nil
+}
+
 // unwatch ends what watch began, if it did. Called on the loop of s.
 func (a *attendance) unwatch(s *session, g broker.Group, worker int) {
 	of := a.audiences[worker]

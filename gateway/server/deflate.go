@@ -13,6 +13,7 @@ const (
 	jsonDeflated
 	simplePlain
 	simpleDeflated
+	numbered // of a reliable client: each gets other bytes, so they are not compressed
 	variants = iota
 )
 
@@ -26,6 +27,9 @@ func (v variant) simple() bool { return v == simplePlain || v == simpleDeflated 
 // variant is how messages reach the session's client. Sessions of the echo dialect are
 // in no group.
 func (s *session) variant() variant {
+	if s.reliable != nil {
+		return numbered
+	}
 	v := jsonPlain
 	if s.dialect == simpleDialect {
 		v = simplePlain

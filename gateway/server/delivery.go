@@ -27,6 +27,7 @@ type delivery struct {
 	messages  int                     // how many they are
 	bytes     int                     // of payload
 	frames    [variants]reactor.Frame // one per form in which the group's members get them
+	bodies    bodies                  // for the members that get them numbered
 }
 
 // The bounds of a delivery: a client takes it whole or not at all, and a larger write
@@ -63,13 +64,18 @@ func (d *delivery) encode(b *reactor.Builder, messages []*broker.Message, wanted
 		d.exclude, d.excluding = parseConnectionID(exclude)
 	}
 	for v, want := range wanted {
-		if !want {
+		if !want || variant(v) == numbered {
 			continue
 		}
 		for i, m := range messages {
 			d.add(b, m, variant(v), gap && i == 0)
 		}
 		d.frames[v] = b.Frame()
+	}
+	if wanted[numbered] {
+		for i, m := range messages {
+			d.bodies.add(m, gap && i == 0)
+		}
 	}
 }
 
@@ -119,7 +125,10 @@ func (d *delivery) run(w *reactor.Worker) (members int) {
 	share := &d.topic.workers[w.Index()]
 	for _, m := range share.group.Members() {
 		switch {
-		case !m.Member.from.Before(d.last), m.Member.late != live, d.excludes(m):
+		case !m.Member.from.Before(d.last), m.Member.late != live:
+		case m.Member.variant == numbered:
+			members += d.runNumbered(w, m)
+		case d.excludes(m):
 		case !m.Member.from.Before(d.first):
 			// It has some of them, and no frame begins there: the stream has the others.
 			m.Member.session().fallBehind(m, m.Member.from)

@@ -216,6 +216,7 @@ func (d *drainer) dismiss(s *session, now time.Time) {
 // settled has a session go whose turn has come and whose last ack has: so the ack is
 // before the close. Called on the loop.
 func (s *session) settled() {
+	s.releaseSettled()
 	if s.stage == leaving && !s.acks.pending() {
 		s.server.drainers[s.worker()].tell(s)
 	}
@@ -256,6 +257,9 @@ func (d *drainer) tell(s *session) {
 	d.server.counts.drained.Inc()
 	if s.dialect == jsonDialect {
 		s.text(func(dst []byte) []byte { return wire.AppendDisconnected(dst, d.plan.Text, d.plan.pause()) })
+	}
+	if s.reliable != nil && s.reliable.recovery == nil {
+		s.letGo(nil) // at once, as its client comes back at once
 	}
 	s.conn.Close(ServiceRestart, d.plan.Text, reactor.Shutdown)
 }

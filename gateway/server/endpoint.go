@@ -1,6 +1,7 @@
 package server
 
 import (
+	"crypto/rand"
 	"net/http"
 	"strings"
 
@@ -46,16 +47,17 @@ func (s *Server) serveHub(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	c := &session{endpoint: e, identity: identity, dialect: simpleDialect}
-	offered := offeredProtocols(r)
-	// A client that offers both has the plain one: recovery, which is all that the
-	// reliable one adds, is not offered yet.
-	var protocol string
-	for _, p := range []string{wire.ReliableProtocol, wire.Protocol} {
-		if offered[p] {
-			protocol, c.dialect = p, jsonDialect
+	query := r.URL.Query()
+	protocol := preferred(r)
+	if protocol != "" {
+		c.dialect = jsonDialect
+	}
+	if protocol == wire.ReliableProtocol {
+		c.reliable = &reliable{token: rand.Text()}
+		if id := query.Get("awps_connection_id"); id != "" {
+			c.reliable.recovery = &recovery{session: c, id: strings.Clone(id), token: strings.Clone(query.Get("awps_reconnection_token"))}
 		}
 	}
-	query := r.URL.Query()
 	if !s.readWarning(w, query, c) {
 		return
 	}
@@ -109,14 +111,19 @@ func (s *Server) checkSimple(w http.ResponseWriter, c *session) bool {
 	return true
 }
 
-// offeredProtocols are the subprotocols of the request, from all of its header
-// lines (RFC 6455 section 11.3.4).
-func offeredProtocols(r *http.Request) map[string]bool {
-	offered := make(map[string]bool)
+// preferred is the first of our subprotocols that the request offers, in any of its header
+// lines: they stand in the order in which the client prefers them (RFC 6455 sections 4.1
+// and 11.3.4). Empty if it offers none.
+func preferred(r *http.Request) string {
 	for _, line := range r.Header.Values("Sec-WebSocket-Protocol") {
 		for p := range strings.SplitSeq(line, ",") {
-			offered[strings.TrimSpace(p)] = true
+			switch p = strings.TrimSpace(p); p {
+			case wire.Protocol:
+				return wire.Protocol
+			case wire.ReliableProtocol:
+				return wire.ReliableProtocol
+			}
 		}
 	}
-	return offered
+	return ""
 }

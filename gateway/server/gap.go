@@ -68,6 +68,9 @@ func (r *relay) lost(w *reactor.Worker, t *topic, at broker.Position) {
 			m.Member.from = at
 			m.Member.miss(notice)
 		case setBack || m.Member.late == live:
+			if m.Member.variant == numbered {
+				m.Member.from = at
+			}
 			m.Member.miss(notice)
 		}
 	}

@@ -17,7 +17,13 @@ import (
 // members of the request.
 func (n *node) speaker(members string) *bufio.ReadWriter {
 	n.t.Helper()
-	d := ws.Dialer{Protocols: []string{"json.webpubsub.azure.v1"}}
+	return n.dial("json.webpubsub.azure.v1", members)
+}
+
+// dial is speaker over one of the subprotocols.
+func (n *node) dial(protocol, members string) *bufio.ReadWriter {
+	n.t.Helper()
+	d := ws.Dialer{Protocols: []string{protocol}}
 	conn, buffered, _, err := d.Dial(n.t.Context(), "ws://"+n.address+"/client/hubs/chat")
 	if err != nil {
 		n.t.Fatal(err)

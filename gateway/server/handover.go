@@ -72,6 +72,9 @@ func (h *handover) add(messages []*broker.Message) {
 	}
 	t := r.lookup(messages[0].Group)
 	if t == nil {
+		if messages[0].Group.Hub == nodesHub {
+			r.ordered(messages)
+		}
 		return
 	}
 	s := t.advance(messages[len(messages)-1].Position)

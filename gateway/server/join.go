@@ -116,6 +116,10 @@ func (r *relay) opened(g broker.Group, at broker.Position, err error) {
 		a.keeper.Opened(g, at, err)
 		return
 	}
+	if g.Hub == nodesHub && err != nil && !errors.Is(err, broker.ErrClosed) {
+		r.broker.Subscribe(g)
+		return
+	}
 	for _, w := range r.settle(g, at, err) {
 		w.answer(at, err)
 	}

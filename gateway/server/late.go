@@ -31,14 +31,13 @@ func (s *session) fallBehind(m *membership, previous broker.Position) {
 
 // Drained has the late memberships go on: their connection takes messages again.
 // Called on the loop.
-func (s *session) Drained(c *reactor.Conn) {
-	if s.backlog == nil {
+func (s *session) Drained(*reactor.Conn) {
+	if r := s.reliable; r != nil && r.replay != nil {
+		r.replay.hand()
 		return
 	}
-	for _, m := range s.backlog.late {
-		s.server.relay.pursue(c.Worker(), m)
-	}
-	if len(s.backlog.watchers) > 0 {
+	s.pursueAll()
+	if b := s.backlog; b != nil && len(b.watchers) > 0 {
 		s.goOnWatching()
 	}
 }

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"math"
 	"slices"
 	"strconv"
 	"sync/atomic"
@@ -207,7 +208,7 @@ func (q *lookups) decide(l *lookup) {
 // or where its group stands now.
 func (q *lookups) place(l *lookup) (e entered) {
 	m := &l.membership.Member
-	m.notices = true
+	m.notices = m.notices || !l.past.silent
 	m.from = l.membership.Group.Topic.position()
 	switch {
 	case l.found.whole:
@@ -226,9 +227,14 @@ func (q *lookups) place(l *lookup) (e entered) {
 func (q *lookups) replay(l *lookup) {
 	m, first := l.membership, l.found.first
 	t := m.Group.Topic
-	if first != nil {
-		q.relay.sendFirst(m, first)
+	switch {
+	case first == nil:
+	case q.relay.sendFirst(m, first):
 		m.Member.from = first.Position
+	case l.found.whole:
+		q.relay.begin(t, first.Position)
+	default:
+		m.Member.from = before(first.Position)
 	}
 	if (first != nil || l.found.whole) && m.Member.from.Before(t.position()) && m.Member.late == live {
 		l.session.fallBehind(m, m.Member.from)
@@ -236,19 +242,33 @@ func (q *lookups) replay(l *lookup) {
 	q.relay.pursue(q.worker, m)
 }
 
-// sendFirst sends one message of the past to one member.
-func (r *relay) sendFirst(m *membership, first *broker.Message) {
+// before is the position just before p.
+func before(p broker.Position) broker.Position {
+	if p.Seq > 0 {
+		return broker.Position{Ms: p.Ms, Seq: p.Seq - 1}
+	}
+	return broker.Position{Ms: p.Ms - 1, Seq: math.MaxUint64}
+}
+
+// sendFirst sends one message of the past to one member. False if a reliable one does not
+// take it now.
+func (r *relay) sendFirst(m *membership, first *broker.Message) bool {
 	if first.Lost {
-		return // what comes after it is what there is
+		return true // what comes after it is what there is
 	}
 	d := delivery{relay: r, topic: m.Group.Topic}
 	var wanted [variants]bool
 	wanted[m.Member.variant] = true
 	var b reactor.Builder
 	d.encode(&b, []*broker.Message{first}, wanted, false)
-	if !d.excludes(m) && !m.Member.conn.Offer(d.frames[m.Member.variant]) {
+	switch {
+	case d.excludes(m):
+	case m.Member.variant == numbered:
+		return d.number(m, before(first.Position))
+	case !m.Member.conn.Offer(d.frames[m.Member.variant]):
 		m.Member.conn.Send(d.frames[m.Member.variant])
 	}
+	return true
 }
 
 // lookup is the session's lookup for a membership, or nil.

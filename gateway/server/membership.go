@@ -55,7 +55,7 @@ func (s *session) joinGroup(q *wire.Request) {
 			f, text := brokerFault(e.err)
 			s.refuse(&request, refusal{f, wire.InternalServerError, "the group could not be opened: " + text})
 		case request.HasAckID:
-			s.joined(request.AckID, e)
+			s.saved(func() { s.joined(request.AckID, e) })
 		}
 		if e.err == nil && request.Presence && s.membership(request.Group) != nil { // it may have left meanwhile
 			s.server.attendance.watch(s, broker.Group{Hub: s.hub, Name: request.Group})
@@ -95,9 +95,14 @@ func (s *session) leaveGroup(q *wire.Request) {
 	if m := s.membership(q.Group); m != nil && q.Group != everyone {
 		s.server.relay.leave(s, m)
 		s.forget(m)
+		if s.reliable != nil {
+			s.reliable.rejoined(q.Group)
+			s.change()
+		}
 	}
 	if q.HasAckID {
-		s.answer(q.AckID, "")
+		id := q.AckID
+		s.saved(func() { s.answer(id, "") })
 	}
 }
 

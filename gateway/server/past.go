@@ -13,6 +13,7 @@ type past struct {
 	since   broker.Position // go on from there
 	resumes bool            // since was given
 	history int             // the last so many messages; since comes first, if it can be honoured
+	silent  bool            // the client has not asked for it, and does not hear of gaps
 }
 
 // pastOf reads what a request to join asks for.
@@ -54,7 +55,7 @@ func (w *waiter) again() entered {
 	if w.past == nil {
 		return e
 	}
-	m.notices = true
+	m.notices = m.notices || !w.past.silent
 	if w.past.resumes {
 		e.recovered = wire.Recovered
 		if w.past.since.Before(m.from) {

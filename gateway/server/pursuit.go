@@ -263,19 +263,35 @@ func (p *pursuit) give(m *membership) (sent, bytes int) {
 			continue
 		}
 		if !d.excludes(m) {
-			f := d.frames[m.Member.variant]
-			if f.Len() == 0 {
+			size := d.size(m.Member.variant)
+			if size == 0 {
 				return sent, bytes // nobody got messages in its form when the page was read; the next has it
 			}
-			if !m.Member.conn.Offer(f) {
+			if !d.offer(m) {
 				m.Member.late = late
 				return sent, bytes
 			}
-			sent, bytes = sent+1, bytes+f.Len()
+			sent, bytes = sent+1, bytes+size
 		}
 		m.Member.from = at
 	}
 	return sent, bytes
+}
+
+// size is how many bytes a message of a page has in one form.
+func (d *delivery) size(v variant) int {
+	if v == numbered {
+		return len(d.bodies.text)
+	}
+	return d.frames[v].Len()
+}
+
+// offer gives a member a message of a page, if its connection takes it.
+func (d *delivery) offer(m *membership) bool {
+	if m.Member.variant == numbered {
+		return d.number(m, m.Member.from)
+	}
+	return m.Member.conn.Offer(d.frames[m.Member.variant])
 }
 
 // settle makes a member live that has caught up.

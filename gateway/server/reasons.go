@@ -20,6 +20,8 @@ const (
 	closedNotTaken       reactor.Reason = "not_taken"       // 1013: a simple client's message that the broker did not take
 	closedTokenExpired   reactor.Reason = "token_expired"   // 1008: the client's token has ended
 	closedJoinFailed     reactor.Reason = "join_failed"     // 1013: a simple client whose group could not be opened
+	closedSuperseded     reactor.Reason = "superseded"      // 1008: the session goes on on another connection
+	closedNotRecovered   reactor.Reason = "not_recovered"   // 1008, 1013: a session that cannot go on
 	closedGap            reactor.Reason = "gap"             // 1013: a simple client, of whose group messages were lost
 )
 
@@ -61,12 +63,21 @@ type counters struct {
 	drained  *metrics.Counter
 	errors   map[fault]*metrics.Counter
 	refused  map[auth.Reason]*metrics.Counter
+
+	detached, sessionsLost *metrics.Counter
+	recoveries             map[outcome]*metrics.Counter
 }
 
 func (c *counters) init(set *metrics.Set) {
 	c.messages = set.NewCounter("app_messages_total")
 	c.drained = set.NewCounter("tidegate_drained_total")
 	c.refused = newRefusedCounts(set)
+	c.detached = set.NewCounter("tidegate_sessions_detached_total")
+	c.sessionsLost = set.NewCounter("tidegate_sessions_lost_total")
+	c.recoveries = make(map[outcome]*metrics.Counter, len(recoveryOutcomes))
+	for _, o := range recoveryOutcomes {
+		c.recoveries[o] = set.NewCounter(`tidegate_session_recoveries_total{outcome="` + string(o) + `"}`)
+	}
 	c.errors = make(map[fault]*metrics.Counter, len(faults))
 	for _, f := range faults {
 		c.errors[f] = set.NewCounter(`app_errors_total{reason="` + string(f) + `"}`)

@@ -20,6 +20,7 @@ type relay struct {
 	pursuits  []map[*topic]*pursuit        // likewise
 	gaps      []map[*topic]broker.Position // likewise; behind which a group goes on, of groups that have members
 	lookups   []lookups                    // likewise
+	reliables []reliables                  // likewise
 	heard     []heard                      // by worker
 	lanes     []lane                       // likewise
 	room      room
@@ -38,6 +39,7 @@ func newRelay(s *Server) *relay {
 	r.heard = make([]heard, len(s.Workers))
 	r.newLanes(s.Metrics)
 	r.newLookups(s.Metrics)
+	r.newReliables(s.Metrics)
 	for range s.Workers {
 		r.pursuits = append(r.pursuits, make(map[*topic]*pursuit))
 		r.gaps = append(r.gaps, make(map[*topic]broker.Position))

@@ -41,6 +41,7 @@ type Config struct {
 	Presence auth.Groups // of which presence is kept
 	Log      *slog.Logger
 	Metrics  *metrics.Set
+	Sessions Sessions
 	Linger   time.Duration // an empty group stays open for this long, in case a member comes back
 }
 
@@ -67,6 +68,8 @@ type Limits struct {
 	GroupsPerConnection int
 	GroupNameBytes      int
 	History             int // messages that a member may ask for when it joins
+	Unacked             int // messages that a reliable client may have, without an ack, before no more are sent
+	Detached            int // records of sessions that may wait to be written
 }
 
 // Server is the sessions of one node. Its methods may be called from any
@@ -81,6 +84,8 @@ type Server struct {
 	relay      *relay
 	node       string      // its name, new at each start
 	attendance *attendance // nil if no group is kept
+	keeper     *keeper
+	attached   attached
 	counts     counters
 
 	stop      context.CancelFunc
@@ -110,6 +115,8 @@ func New(c Config) (*Server, error) {
 	s.counts.init(c.Metrics)
 	s.node = rand.Text()
 	s.attendance = newAttendance(s)
+	s.attached.byID = make(map[string]*session)
+	s.keeper = newKeeper(s, c.Metrics)
 	s.relay = newRelay(s)
 	b, err := c.Broker(s.relay.receiver())
 	if err != nil {
@@ -122,6 +129,8 @@ func New(c Config) (*Server, error) {
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	s.stop = stop
+	b.Subscribe(nodeGroup(s.node))
+	go s.keeper.run(ctx)
 	go s.relay.sweep(ctx, s.swept)
 	go s.trim(ctx, s.trimmed)
 	return s, nil
@@ -143,7 +152,9 @@ func (s *Server) Ready() error { return s.relay.broker.Ready() }
 // before it, so that no session is left and no task of the pool; what these have
 // left to write goes to the broker from here, before it is closed.
 func (s *Server) Close() error {
+	s.releaseRest()
 	s.stop()
+	<-s.keeper.ended
 	<-s.swept
 	<-s.trimmed
 	s.attendance.close()

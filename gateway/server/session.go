@@ -39,6 +39,7 @@ type session struct {
 	*endpoint
 	identity *auth.Identity
 	simple   *simpleClient // nil for clients of the JSON protocol
+	reliable *reliable     // nil for all but those of the reliable subprotocol
 	id       connectionID
 	dialect  dialect
 	deflate  bool   // agreed to permessage-deflate
@@ -97,8 +98,15 @@ func (s *session) Open(c *reactor.Conn) {
 
 // begin greets the client and joins it to what it is in from the start.
 func (s *session) begin() {
+	if r := s.reliable; r != nil {
+		if r.recovery != nil {
+			r.recovery.begin()
+			return
+		}
+		s.attach()
+	}
 	if s.dialect == jsonDialect {
-		s.text(func(dst []byte) []byte { return wire.AppendConnected(dst, s.id.String(), s.identity.User) })
+		s.connected()
 	}
 	s.watchExpiry()
 	s.server.relay.join(s, broker.Group{Hub: s.hub, Name: everyone}, nil, nil)
@@ -128,6 +136,8 @@ func (s *session) enter(name string) {
 func (s *session) Message(c *reactor.Conn, payload []byte, binary bool) {
 	switch {
 	case s.stage != present: // the client learns from its close that this was not taken
+	case s.reliable != nil && s.reliable.recovery != nil && !binary:
+		s.reliable.recovery.hear(payload)
 	case s.dialect == echoDialect:
 		c.Send(reactor.NewFrame(payload, binary))
 	case s.dialect == simpleDialect:
@@ -158,7 +168,7 @@ func (s *session) message(frame []byte) {
 	case wire.Ping:
 		s.conn.Send(pong)
 	case wire.SequenceAck:
-		// Only reliable sessions number their messages; from others it asks for nothing.
+		s.sequenceAck(q.SequenceID)
 	}
 }
 
@@ -180,6 +190,9 @@ func (s *session) plain(payload []byte, binary bool) {
 // Closed ends the session: it leaves every group. Called once, last, on the loop.
 func (s *session) Closed(_ *reactor.Conn, why reactor.Reason) {
 	s.stage = departed
+	if s.reliable != nil {
+		s.detach(why)
+	}
 	for _, m := range s.memberships {
 		s.server.relay.leave(s, m)
 	}

@@ -65,7 +65,7 @@ func TestEncodeBudget(t *testing.T) {
 	}
 	f("ack", func() { AppendAck(dst, Ack{ID: 1, Position: "1790000000000-0"}) })
 	f("refusal", func() { AppendAck(dst, Ack{ID: 1, Error: Forbidden, Text: "no"}) })
-	f("connected", func() { AppendConnected(dst, "c", "u") })
+	f("connected", func() { AppendConnected(dst, "c", "u", "") })
 	f("disconnected", func() { AppendDisconnected(dst, "why", time.Second) })
 	request := Request{Kind: SendToGroup, Group: "lobby", Type: Text, Data: []byte("x")}
 	f("request", func() { appendRequest(dst, &request) })

@@ -97,13 +97,22 @@ func AppendGap(dst []byte, group, position string) []byte {
 	return append(dst, '}')
 }
 
+// AppendNumbered appends a message for a reliable client: its number, and what comes
+// behind the opening brace of what AppendMessage has made.
+func AppendNumbered(dst []byte, sequenceID uint64, rest []byte) []byte {
+	dst = append(dst, `{"sequenceId":`...)
+	dst = strconv.AppendUint(dst, sequenceID, 10)
+	return append(append(dst, ','), rest...)
+}
+
 // AppendConnected appends the first frame of a connection. Nobody's userId is left
-// out.
-func AppendConnected(dst []byte, connectionID, user string) []byte {
+// out, and so is the token of a client that cannot recover.
+func AppendConnected(dst []byte, connectionID, user, reconnectionToken string) []byte {
 	dst = append(dst, `{"type":"system","event":"connected"`...)
 	dst = appendMember(dst, `,"userId":`, user)
 	dst = append(dst, `,"connectionId":`...)
 	dst = appendString(dst, connectionID)
+	dst = appendMember(dst, `,"reconnectionToken":`, reconnectionToken)
 	return append(dst, '}')
 }
 

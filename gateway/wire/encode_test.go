@@ -21,8 +21,8 @@ func TestEncode(t *testing.T) {
 		}
 	}
 	dst := []byte("before")
-	f(AppendConnected(dst, "c1", "ann"), `{"type":"system","event":"connected","userId":"ann","connectionId":"c1"}`)
-	f(AppendConnected(dst, "c1", ""), `{"type":"system","event":"connected","connectionId":"c1"}`)
+	f(AppendConnected(dst, "c1", "ann", ""), `{"type":"system","event":"connected","userId":"ann","connectionId":"c1"}`)
+	f(AppendConnected(dst, "c1", "", ""), `{"type":"system","event":"connected","connectionId":"c1"}`)
 	f(AppendDisconnected(dst, `the "node" stops`, 0), `{"type":"system","event":"disconnected","message":"the \"node\" stops"}`)
 	f(AppendDisconnected(dst, "bye", 2500*time.Millisecond), `{"type":"system","event":"disconnected","message":"bye","reconnectAfterMs":2500}`)
 	f(append(dst, Pong...), `{"type":"pong"}`)

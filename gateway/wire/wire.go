@@ -13,7 +13,7 @@
 //
 // Server to client:
 //
-//	{"type":"system","event":"connected","userId":"u","connectionId":"c"}
+//	{"type":"system","event":"connected","userId":"u","connectionId":"c","reconnectionToken":"t"}
 //	{"type":"system","event":"disconnected","message":"why"}
 //	{"type":"system","event":"gap","group":"g","position":"…"}
 //	{"type":"ack","ackId":1,"success":true,"position":"…","recovered":true}

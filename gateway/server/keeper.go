@@ -1,0 +1,249 @@
+package server
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/VictoriaMetrics/metrics"
+	"github.com/tidegate/tidegate/broker"
+)
+
+// Sessions is how reliable sessions are kept for clients that come back.
+type Sessions struct {
+	Expiry     time.Duration // of a session whose connection was lost
+	Checkpoint time.Duration // how often sessions that have changed are written, in case the node dies
+}
+
+// keeper writes the records of sessions where all nodes find them: those that have lost
+// their connection, and checkpoints of those that have not. One goroutine writes, so that
+// what is written of a session later is what stays. What waits is in memory, and is not
+// given up while the broker is away.
+type keeper struct {
+	server *Server
+	wake   chan struct{}
+	ended  chan struct{}
+
+	puts, errors, dropped *metrics.Counter
+
+	mu      sync.Mutex // guards what follows
+	waiting map[string]*keeping
+	order   []string // of waiting, the oldest first; may have keys that wait no more
+	busy    bool     // some are being written
+}
+
+// keeping is a value that waits to be written.
+type keeping struct {
+	record *record // encoded when its turn comes
+	data   []byte  // or what is written as it is
+	lives  time.Duration
+	then   []func() // when it was written
+}
+
+// The bounds of a keeper.
+const (
+	keeperBatch   = 256             // records in one round
+	keeperTimeout = 2 * time.Second // for a round
+	keeperPause   = 100 * time.Millisecond
+	attachedLives = 10 * time.Minute // a checkpoint; it is written again before
+	refreshEvery  = 3 * time.Minute
+	farewellTime  = 5 * time.Second // for what is left to be written when the node ends
+)
+
+func newKeeper(s *Server, set *metrics.Set) *keeper {
+	k := &keeper{server: s, wake: make(chan struct{}, 1), ended: make(chan struct{}), waiting: make(map[string]*keeping)}
+	k.puts = set.NewCounter("tidegate_session_puts_total")
+	k.errors = set.NewCounter("tidegate_session_put_errors_total")
+	k.dropped = set.NewCounter("tidegate_session_records_dropped_total")
+	set.NewGauge("tidegate_session_records_waiting", func() float64 {
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		return float64(len(k.waiting))
+	})
+	return k
+}
+
+// keep writes a session's record; then, if not nil, is called when it is written, on the
+// keeper's goroutine. A later record of the session takes the place of one that waits.
+// Never waits; may be called on any goroutine.
+func (k *keeper) keep(c *record, then func()) {
+	lives := attachedLives
+	if c.Detached {
+		lives = k.server.Sessions.Expiry
+	}
+	k.put(sessionKey(c.ID), &keeping{record: c, lives: lives}, then)
+}
+
+// forget has a session's record go away.
+func (k *keeper) forget(id string) {
+	k.put(sessionKey(id), &keeping{data: []byte("null"), lives: time.Millisecond}, nil)
+}
+
+func (k *keeper) put(key string, v *keeping, then func()) {
+	k.mu.Lock()
+	if old := k.waiting[key]; old != nil {
+		v.then = old.then
+	} else {
+		k.order = append(k.order, key)
+	}
+	if then != nil {
+		v.then = append(v.then, then)
+	}
+	k.waiting[key] = v
+	k.bound()
+	k.mu.Unlock()
+	select {
+	case k.wake <- struct{}{}:
+	default:
+	}
+}
+
+// bound drops the oldest while there are too many. Called with mu held.
+func (k *keeper) bound() {
+	for len(k.waiting) > k.server.Limits.Detached && len(k.order) > 0 {
+		if v := k.waiting[k.order[0]]; v != nil {
+			delete(k.waiting, k.order[0])
+			k.dropped.Inc()
+			if len(v.then) > 0 {
+				go v.written() // it is not waited for any more
+			}
+		}
+		k.order = k.order[1:]
+	}
+}
+
+// take returns the record of a session that has lost its connection on this node and was
+// not written yet, and writes it no more. Nil if there is none.
+func (k *keeper) take(id string) *record {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	v := k.waiting[sessionKey(id)]
+	if v == nil || v.record == nil || !v.record.Detached {
+		return nil
+	}
+	delete(k.waiting, sessionKey(id))
+	return v.record
+}
+
+// run writes what waits and shows that the node lives, until ctx ends.
+func (k *keeper) run(ctx context.Context) {
+	defer close(k.ended)
+	beat, checkpoint := time.NewTicker(leaseBeat), time.NewTicker(k.server.Sessions.Checkpoint)
+	defer beat.Stop()
+	defer checkpoint.Stop()
+	k.renew()
+	refreshed := time.Now()
+	for ctx.Err() == nil {
+		select {
+		case <-ctx.Done():
+		case <-beat.C:
+			k.renew()
+		case now := <-checkpoint.C:
+			refresh := now.Sub(refreshed) > refreshEvery
+			if refresh {
+				refreshed = now
+			}
+			k.server.checkpoint(refresh)
+		case <-k.wake:
+			k.writeAll(ctx, beat.C)
+		}
+	}
+	k.finish()
+}
+
+// writeAll writes until nothing waits, and keeps the lease meanwhile.
+func (k *keeper) writeAll(ctx context.Context, beat <-chan time.Time) {
+	for ctx.Err() == nil && k.write(ctx) {
+		select {
+		case <-beat:
+			k.renew()
+		default:
+		}
+	}
+}
+
+// finish writes what is left, as far as there is time, and gives up the lease.
+func (k *keeper) finish() {
+	ctx, cancel := context.WithTimeout(context.Background(), farewellTime)
+	defer cancel()
+	for ctx.Err() == nil && k.write(ctx) {
+	}
+	k.resign()
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if n := len(k.waiting); n > 0 {
+		k.server.Log.Warn("sessions could not be written for other nodes: their clients will begin anew", "sessions", n)
+	}
+}
+
+// write writes one round, and reports whether there is more to do. After an error it
+// pauses, and what was not written waits again unless something newer does.
+func (k *keeper) write(ctx context.Context) (more bool) {
+	keys, batch := k.next()
+	if len(keys) == 0 {
+		return false
+	}
+	values := make([]broker.Value, len(keys))
+	for i, v := range batch {
+		if v.data == nil {
+			v.data = v.record.encode()
+		}
+		values[i] = broker.Value{Key: keys[i], Data: v.data, Lives: v.lives}
+	}
+	round, cancel := context.WithTimeout(context.Background(), keeperTimeout)
+	err := k.server.relay.broker.Put(round, values)
+	cancel()
+	if err != nil {
+		k.errors.Add(len(keys))
+		k.server.Log.Debug("sessions could not be written; it is tried again", slog.Any("error", err))
+		k.again(keys, batch)
+		select {
+		case <-ctx.Done():
+		case <-time.After(keeperPause):
+		}
+		return true
+	}
+	k.puts.Add(len(keys))
+	for _, v := range batch {
+		v.written()
+	}
+	return true
+}
+
+// written tells who has waited.
+func (v *keeping) written() {
+	for _, then := range v.then {
+		then()
+	}
+}
+
+// next takes a round's keys and values.
+func (k *keeper) next() (keys []string, batch []*keeping) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for len(k.order) > 0 && len(keys) < keeperBatch {
+		key := k.order[0]
+		k.order = k.order[1:]
+		if v := k.waiting[key]; v != nil {
+			delete(k.waiting, key)
+			keys, batch = append(keys, key), append(batch, v)
+		}
+	}
+	return keys, batch
+}
+
+// again has a round wait again.
+func (k *keeper) again(keys []string, batch []*keeping) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for i, key := range keys {
+		if newer := k.waiting[key]; newer != nil {
+			newer.then = append(batch[i].then, newer.then...)
+			continue
+		}
+		k.waiting[key] = batch[i]
+		k.order = append(k.order, key)
+	}
+	k.bound()
+}

@@ -1,0 +1,87 @@
+package server
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/tidegate/tidegate/broker"
+	"github.com/tidegate/tidegate/gateway/wire"
+)
+
+// record is a reliable session as another node can go on with it: positions, and no
+// payloads. It does not change once it was made.
+type record struct {
+	ID       string
+	Hub      string
+	User     string
+	Token    string
+	Owner    string // the node that has written it
+	Detached bool   // and has let go of it; if not, it was a checkpoint of a session that went on
+	Last     uint64
+	Acked    uint64
+	Groups   []place
+	Runs     []sent
+	Acks     []ackRun // requests that were done
+}
+
+// place is where the session stands in a group.
+type place struct {
+	Group   string
+	From    broker.Position
+	Notices bool // it has asked to be told of gaps
+	Watches bool // and of who is there
+}
+
+// sessionKey is where a session's record is kept, for all nodes.
+func sessionKey(id string) string { return "session/" + id }
+
+// record is what the session is now. Called on its loop.
+func (s *session) record() *record {
+	r := s.reliable
+	c := &record{
+		ID: s.id.String(), Hub: s.hub, User: s.identity.User, Token: r.token, Owner: s.server.node,
+		Last: r.window.last, Acked: r.window.acked,
+		Groups: make([]place, 0, len(s.memberships)),
+		Runs:   append([]sent(nil), r.window.runs...),
+		Acks:   s.acks.runsDone(),
+	}
+	for _, m := range s.memberships {
+		if m.Member.from != notYet {
+			g := m.Group.Topic.group
+			c.Groups = append(c.Groups, place{g.Name, m.Member.from, m.Member.notices, s.server.attendance.watches(s, g)})
+		}
+	}
+	c.Groups = append(c.Groups, r.rejoining...)
+	return c
+}
+
+// detached is the record, let go of.
+func (c *record) detached() *record {
+	d := *c
+	d.Detached = true
+	return &d
+}
+
+// encode is the record as it is kept.
+func (c *record) encode() []byte {
+	b, _ := json.Marshal(c) // never fails: it has strings and numbers only
+	return b
+}
+
+// decodeRecord reads what encode wrote.
+func decodeRecord(b []byte) (*record, error) {
+	c := new(record)
+	if err := json.Unmarshal(b, c); err != nil {
+		return nil, fmt.Errorf("server: the record of a session: %w", err)
+	}
+	return c, nil
+}
+
+// connected greets a client.
+func (s *session) connected() {
+	token := ""
+	if s.reliable != nil {
+		token = s.reliable.token
+	}
+	s.text(func(dst []byte) []byte { return wire.AppendConnected(dst, s.id.String(), s.identity.User, token) })
+}

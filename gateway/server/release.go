@@ -1,0 +1,72 @@
+package server
+
+import (
+	"encoding/json"
+	"log/slog"
+	"time"
+
+	"github.com/tidegate/tidegate/broker"
+	"github.com/tidegate/tidegate/reactor"
+)
+
+// Nodes tell each other to let go of a session over a group of their own, in a hub that
+// no client can name.
+const nodesHub = ".node"
+
+// releaseLives is how long the answer of a node waits to be read.
+const releaseLives = 10 * time.Second
+
+// releaseKey is where a node answers that was asked to let go of a session. It is not the
+// session's own key: an answer that comes too late must not stand for what the session
+// has become on another node.
+func releaseKey(nonce string) string { return "released/" + nonce }
+
+// release is what one node asks of another.
+type release struct{ Session, Nonce string }
+
+// nodeGroup is the group that a node listens to.
+func nodeGroup(id string) broker.Group { return broker.Group{Hub: nodesHub, Name: id} }
+
+// askRelease asks a node to let go of a session. What becomes of the message shows in
+// the answer, or in that there is none.
+func (s *Server) askRelease(node, session, nonce string) {
+	data, _ := json.Marshal(release{session, nonce}) // two strings
+	m := &broker.Message{Group: nodeGroup(node), Data: data}
+	if _, err := s.relay.broker.Publish([]broker.Publication{{Message: m}}); err != nil {
+		s.Log.Debug("a node could not be asked for a session", slog.Any("error", err))
+	}
+}
+
+// ordered takes what other nodes ask of this one. Called on the broker's read goroutine;
+// it does not wait.
+func (r *relay) ordered(messages []*broker.Message) {
+	for _, m := range messages {
+		var order release
+		if err := json.Unmarshal(m.Data, &order); err != nil || order.Nonce == "" {
+			continue // nobody's but ours, so of another version
+		}
+		r.server.release(order)
+	}
+}
+
+// release lets go of a session of this node, and answers; also if there is none.
+func (s *Server) release(order release) {
+	answer := func(c *record) {
+		if c == nil {
+			c = new(record)
+		}
+		s.keeper.put(releaseKey(order.Nonce), &keeping{record: c, lives: releaseLives}, nil)
+	}
+	if c := s.keeper.take(order.Session); c != nil {
+		answer(c)
+		return
+	}
+	old := s.attached.get(order.Session)
+	if old == nil {
+		answer(nil)
+		return
+	}
+	if old.conn.Worker().TryPostUrgent(func(*reactor.Worker) { old.supersede(answer) }) != nil {
+		answer(nil) // its worker is too far behind to answer in time
+	}
+}
