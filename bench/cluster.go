@@ -86,12 +86,68 @@ func (d *Deployment) Move(key string) error {
 		return err
 	}
 	// First to the new owner: were it the other way, nobody would own it for a while.
-	for _, r := range []*RedisServer{target, source, d.servers[(from+2)%len(d.servers)]} {
-		if _, err := r.Ask("CLUSTER", "SETSLOT", slot, "NODE", targetID.(string)); err != nil {
+	all := []*RedisServer{target, source, d.servers[(from+2)%len(d.servers)]}
+	return until(context.Background(), redisPatience, "all know who serves slot "+slot, func() error {
+		return errors.Join(give(all, slot, targetID.(string)), agreed(all, slot, targetID.(string)), sameEpoch(all))
+	})
+}
+
+// give tells each server that does not know it yet who serves a slot.
+func give(all []*RedisServer, slot, id string) error {
+	for _, r := range all {
+		if agreed([]*RedisServer{r}, slot, id) == nil {
+			continue
+		}
+		if _, err := r.Ask("CLUSTER", "SETSLOT", slot, "NODE", id); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// agreed is nil if all servers say that the one with this id serves the slot.
+func agreed(all []*RedisServer, slot, id string) error {
+	for _, r := range all {
+		nodes, err := r.Ask("CLUSTER", "NODES")
+		if err != nil {
+			return err
+		}
+		if !serves(lineOf(nodes.(string), id), slot) {
+			return fmt.Errorf("%s does not know it", r.Addr())
+		}
+	}
+	return nil
+}
+
+// sameEpoch is nil if all servers are at one epoch. A move makes a new one; if two made
+// the same at different servers, one of the moves would be undone.
+func sameEpoch(all []*RedisServer) error {
+	epochs := map[string]bool{}
+	for _, r := range all {
+		info, err := r.Ask("CLUSTER", "INFO")
+		if err != nil {
+			return err
+		}
+		_, after, _ := strings.Cut(info.(string), "cluster_current_epoch:")
+		epoch, _, _ := strings.Cut(after, "\r\n")
+		epochs[epoch] = true
+	}
+	if len(epochs) > 1 {
+		return fmt.Errorf("they are at %d epochs", len(epochs))
+	}
+	return nil
+}
+
+// lineOf is the line of CLUSTER NODES about the server with an id, or about "myself". Ids
+// also stand in other lines, of slots that are on their way.
+func lineOf(nodes, who string) string {
+	for line := range strings.SplitSeq(nodes, "\n") {
+		f := strings.Fields(line)
+		if len(f) > 2 && (f[0] == who || strings.HasPrefix(f[2], who)) {
+			return line
+		}
+	}
+	return ""
 }
 
 // slot is the slot of a key, in digits.
@@ -103,14 +159,12 @@ func (d *Deployment) slot(key string) (string, error) {
 // owner is which of the masters serves a slot.
 func (d *Deployment) owner(slot string) (int, error) {
 	for i, r := range d.servers {
-		slots, err := r.Ask("CLUSTER", "NODES")
+		nodes, err := r.Ask("CLUSTER", "NODES")
 		if err != nil {
 			return 0, err
 		}
-		for line := range strings.SplitSeq(slots.(string), "\n") {
-			if strings.Contains(line, "myself") && serves(line, slot) {
-				return i, nil
-			}
+		if serves(lineOf(nodes.(string), "myself"), slot) {
+			return i, nil
 		}
 	}
 	return 0, fmt.Errorf("nobody serves slot %s", slot)

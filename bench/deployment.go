@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -122,12 +123,9 @@ func (d *Deployment) Master() (*RedisServer, error) {
 	for _, s := range d.sentinels {
 		answer, err := s.Ask("SENTINEL", "GET-MASTER-ADDR-BY-NAME", monitored)
 		errs = append(errs, err)
-		if where, ok := answer.([]any); ok && len(where) == 2 {
-			for _, r := range d.servers {
-				if where[1] == strconv.Itoa(r.port) {
-					return r, nil
-				}
-			}
+		where, _ := answer.([]any)
+		if i := slices.IndexFunc(d.servers, func(r *RedisServer) bool { return len(where) == 2 && where[1] == strconv.Itoa(r.port) }); i >= 0 {
+			return d.servers[i], nil
 		}
 	}
 	return nil, fmt.Errorf("no sentinel of %s names a master: %w", addresses(d.sentinels), errors.Join(errs...))

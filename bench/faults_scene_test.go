@@ -10,7 +10,6 @@ import (
 
 // Two real nodes, a real Redis whose connections are cut, and members that stay.
 func TestBinaryFaults(t *testing.T) {
-	t.Parallel()
 	var r Trials
 	stdout := scene(t, exitDone, &r, "faults", "--fault", "cut", "--nodes", "2", "--clients", "20", "--rate", "200", "--strikes", "8", "--duration", "3s", "--seed", "7", "--quiet")
 	if len(r.Outcomes) != 1 {

@@ -11,6 +11,9 @@ import (
 	"testing"
 )
 
+// The tests of this file are not parallel: others of the package have schedules, which
+// ten servers that start disturb.
+
 // deployed is a Redis of a kind that ends with the test.
 func deployed(t *testing.T, kind string, args ...string) *Deployment {
 	t.Helper()
@@ -37,7 +40,6 @@ func asked(t *testing.T, d *Deployment, args ...string) any {
 }
 
 func TestRedisFile(t *testing.T) {
-	t.Parallel()
 	d := deployed(t, standalone, journaled...)
 	for i := range 100 {
 		if id := asked(t, d, "XADD", "s", strconv.Itoa(i+1)+"-0", "data", strings.Repeat("x", 100)); id != fmt.Sprintf("%d-0", i+1) {
@@ -67,7 +69,6 @@ func TestRedisFile(t *testing.T) {
 }
 
 func TestRedisAnswers(t *testing.T) {
-	t.Parallel()
 	d := deployed(t, standalone)
 	if got := asked(t, d, "GET", "nothing"); got != nil {
 		t.Errorf("a key that is not there: %v", got)
@@ -95,7 +96,6 @@ func TestRedisAnswers(t *testing.T) {
 
 // A failover that is asked for, and the death of the new master.
 func TestRedisSentinel(t *testing.T) {
-	t.Parallel()
 	d := deployed(t, sentinel)
 	tr := &Trial{redis: d}
 	asked(t, d, "SET", "k", "v")
@@ -117,7 +117,6 @@ func TestRedisSentinel(t *testing.T) {
 }
 
 func TestRedisCluster(t *testing.T) {
-	t.Parallel()
 	d := deployed(t, cluster)
 	var keys []string
 	for i := range 9 {
