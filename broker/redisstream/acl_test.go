@@ -13,7 +13,7 @@ import (
 func TestACL(t *testing.T) {
 	redis := brokertest.StartRedis(t)
 	redis.CLI("ACL", "SETUSER", "tidegate", "on", ">secret", "~tg:*", "~tg/*", "&tg/*",
-		"+@stream", "+@connection", "+set", "+expire", "+subscribe", "+unsubscribe",
+		"+@stream", "+@connection", "+time", "+set", "+expire", "+subscribe", "+unsubscribe",
 		"+get", "+getdel", "+del", "+exists", "+pexpire", "+zadd", "+zrem", "+zrange", "+zrangebylex")
 	r := newReader()
 	b := subscribed(t, "redis://tidegate:secret@"+redis.Addr()+"/0", limits(), r)

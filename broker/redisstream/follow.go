@@ -16,14 +16,15 @@ type follow struct {
 	since time.Time // when Subscribe was called
 
 	// Owned by the read loop that has it.
-	open bool
-	last broker.Position // of the last entry that was read
-	told broker.Position // of the newest mark whose loss the receiver was told of by Gap
+	ghost bool // nobody follows it: it is only looked at, once
+	open  bool
+	last  broker.Position // of the last entry that was read
 
 	// Guarded by follows.mu.
 	master  *master   // whose read loop reads it
 	dirty   bool      // to be read: among master.dirty, unless it is being read
 	reading bool      // a read loop has it
+	audit   bool      // what was acked to this node must be found, too
 	verify  bool      // the entry last must be found before anything after it is believed
 	gone    bool      // Unsubscribe was called
 	swept   bool      // marked by the sweep, and not by a ring
@@ -35,6 +36,7 @@ type follow struct {
 type follows struct {
 	mu     sync.Mutex // guards what follows, parts of each follow, and each master's dirty; held for moments
 	layout *layout
+	doubt  bool // what was acked in other groups is to be looked for
 	byKey  map[string]*follow
 }
 
@@ -104,10 +106,11 @@ func (b *Broker) resync(m *master) {
 	f := &b.follows
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.doubted(b)
 	all := f.layout != nil && !f.layout.has(m)
 	for _, fo := range f.byKey {
 		if all || fo.master == m {
-			fo.verify, fo.swept = true, false
+			fo.verify, fo.audit, fo.swept = true, true, false
 			f.mark(fo)
 		}
 	}
@@ -120,9 +123,10 @@ func (f *follows) distrust(m *master) {
 	m.connects++
 	for _, fo := range f.byKey {
 		if fo.master == m {
-			fo.verify = true
+			fo.verify, fo.audit = true, true
 		}
 	}
+	f.doubted(m.broker)
 }
 
 // reconnected reports whether a master's client has made a connection since its batch
@@ -140,9 +144,10 @@ func (f *follows) rehome(l *layout) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.layout = l
+	f.doubted(l.slots[0].broker)
 	for _, fo := range f.byKey {
 		if m := l.of(fo.slot); m != fo.master {
-			fo.master, fo.verify, fo.swept = m, true, false
+			fo.master, fo.verify, fo.audit, fo.swept = m, true, true, false
 			fo.dirty = true
 			f.push(fo)
 		}
@@ -168,8 +173,8 @@ func (f *follows) take(m *master, dst []work, limit int) []work {
 		fo.dirty = false
 		if !fo.gone {
 			fo.reading = true
-			dst = append(dst, work{follow: fo, verify: fo.verify && fo.open, swept: fo.swept})
-			fo.verify, fo.swept = false, false
+			dst = append(dst, work{follow: fo, verify: fo.verify && fo.open, audit: fo.audit || fo.ghost, swept: fo.swept})
+			fo.verify, fo.audit, fo.swept = false, false, false
 		}
 	}
 	rest := copy(m.dirty, m.dirty[n:])

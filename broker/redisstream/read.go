@@ -18,10 +18,12 @@ const (
 // work is one group of a read.
 type work struct {
 	*follow
-	verify bool
-	swept  bool
-	ids    *redis.XStreamSliceCmd  // an ordinary read
-	slice  *redis.XMessageSliceCmd // a read that verifies, or the tail of a group to be opened
+	verify  bool
+	swept   bool
+	audit   bool                    // what was acked is looked for, too
+	suspect bool                    // it is among master.suspects
+	ids     *redis.XStreamSliceCmd  // an ordinary read
+	slice   *redis.XMessageSliceCmd // a read that verifies, or the tail of a group to be opened
 }
 
 // readLoop is the one goroutine that reads a master's streams and hands messages
@@ -116,6 +118,8 @@ func (m *master) read(batch []work) error {
 	pipe := m.client.Pipeline()
 	for i := range batch {
 		switch w := &batch[i]; {
+		case w.ghost:
+			w.slice = pipe.XRangeN(ctx, w.key, w.last.String(), w.last.String(), 1)
 		case !w.open:
 			w.slice = pipe.XRevRangeN(ctx, w.key, "+", "-", 1)
 		case w.verify && !w.last.IsZero():
@@ -129,11 +133,14 @@ func (m *master) read(batch []work) error {
 	b.counts.fetchBatches.Inc()
 	var failed error
 	for i := range batch {
-		if b.follows.gaveUp(batch[i].follow) {
+		w := &batch[i]
+		if b.follows.gaveUp(w.follow) {
 			continue
 		}
-		if err := m.handle(&batch[i]); err != nil {
+		if err := m.handle(w); err != nil {
 			failed = err
+		} else if w.audit && w.open && b.rings.unseen(w.group) {
+			m.suspect(w)
 		}
 	}
 	if err := m.repaired(); err != nil {
@@ -155,6 +162,7 @@ func (m *master) handle(w *work) error {
 			return b.blame(w, err)
 		case !w.open:
 			m.opened(w.follow, entries)
+		case w.ghost && len(entries) > 0:
 		default:
 			m.verified(w, entries)
 		}
@@ -230,7 +238,7 @@ func (m *master) deliver(w *work, entries []redis.XMessage) {
 		w.last = at
 		message := b.decode(w.group, at, e)
 		keeping = append(keeping, held{at, message})
-		if message == nil || message.Lost && !w.told.Before(at) {
+		if message == nil {
 			continue
 		}
 		if message.Lost {
@@ -238,7 +246,9 @@ func (m *master) deliver(w *work, entries []redis.XMessage) {
 		}
 		m.gathered = append(m.gathered, message)
 	}
-	b.rings.add(w.key, after, keeping)
+	if len(keeping) > 0 && b.rings.add(w.group, after, keeping) {
+		m.suspect(w)
+	}
 	clear(keeping)
 	m.keeping = keeping
 	b.counts.fetched.Add(len(entries))

@@ -88,7 +88,7 @@ func New(config Config) (*Broker, error) {
 	b := &Broker{config: config, node: rand.Text(), target: t, clustered: t.kind == "cluster"}
 	b.ctx, b.stop = context.WithCancel(context.Background())
 	b.follows.byKey = make(map[string]*follow)
-	b.rings.byKey = make(map[string]*ring)
+	b.rings.byGroup = make(map[broker.Group]*ring)
 	b.epoch.words = make(map[string]string)
 	b.counts.init(config.Metrics, b)
 	b.rings.dropped = b.counts.heldDropped

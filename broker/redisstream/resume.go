@@ -37,7 +37,7 @@ func (b *Broker) holds(g broker.Group, since broker.Position) (after []held, fou
 	if fo == nil {
 		return nil, false
 	}
-	return b.rings.after(fo.key, since, fo.since)
+	return b.rings.after(g, since, fo.since)
 }
 
 // untrimmed reports whether a group's stream has every entry that was ever added to it.

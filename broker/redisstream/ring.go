@@ -20,7 +20,7 @@ const (
 	entryExpense = 256         // of an entry beside its data, in bytes
 )
 
-// held is an entry that this node has read.
+// held is an entry that this node has read, or that was acked to it.
 type held struct {
 	at      broker.Position
 	message *broker.Message // nil: it was not fit to be sent
@@ -34,90 +34,153 @@ func (h held) size() int {
 	return entryExpense + len(h.message.Data)
 }
 
-// rings is the newest entries of the groups that this node reads. They are put back
-// when a stream has lost them, and answer those who come back after a moment. A group
-// that nobody speaks in has none.
+// compare orders entries.
+func (h held) compare(p broker.Position) int { return h.at.Compare(p) }
+
+// rings is the newest entries of the groups that this node reads or publishes to. They are
+// put back when a stream has lost them, and answer those who come back after a moment.
+// A group that nobody speaks in has none.
 type rings struct {
 	mu       sync.Mutex // guards what follows; held for moments
-	byKey    map[string]*ring
+	byGroup  map[broker.Group]*ring
 	order    list.List // of *ring: the one that was added to least recently comes first
 	messages int
 	bytes    int
 	dropped  *metrics.Counter // entries that were let go of for the sake of ringsBytes
 }
 
-// ring is the newest entries of one stream, without a hole, oldest first.
+// ring is the newest entries of one stream.
 type ring struct {
-	key     string
-	begins  bool // with the stream
-	entries []held
-	bytes   int
-	added   time.Time     // when the newest came
-	place   *list.Element // in rings.order
+	group  broker.Group
+	begins bool   // read begins where the stream began
+	read   []held // by this node, without a hole, oldest first
+	said   []held // acked to this node, and not seen by it since; oldest first
+	bytes  int
+	added  time.Time     // when the newest came
+	place  *list.Element // in rings.order
+}
+
+// touch is a group's ring, which something is to be added to. Called with mu held.
+func (r *rings) touch(g broker.Group, now time.Time) *ring {
+	one := r.byGroup[g]
+	if one == nil {
+		one = &ring{group: g}
+		one.place = r.order.PushBack(one)
+		r.byGroup[g] = one
+	}
+	one.added = now
+	r.order.MoveToBack(one.place)
+	return one
 }
 
 // add keeps entries that were read of a stream after a position. If the ring does not
-// reach up to there it begins anew.
-func (r *rings) add(key string, after broker.Position, entries []held) {
+// reach up to there it begins anew. It reports whether something that was acked should
+// have been among them, or before them, and was not.
+func (r *rings) add(g broker.Group, after broker.Position, entries []held) (passed bool) {
 	now := time.Now()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	one := r.byKey[key]
-	if one == nil {
-		one = &ring{key: key}
-		one.place = r.order.PushBack(one)
-		r.byKey[key] = one
-	}
-	if n := len(one.entries); n == 0 || one.entries[n-1].at != after {
-		r.drop(one, n)
+	one := r.touch(g, now)
+	if n := len(one.read); n == 0 || one.read[n-1].at != after {
+		r.drop(one, &one.read, n)
 		one.begins = after.IsZero()
 	}
-	for _, h := range entries {
-		one.bytes += h.size()
-		r.bytes += h.size()
-	}
-	one.entries = append(one.entries, entries...)
-	r.messages += len(entries)
-	one.added = now
-	r.order.MoveToBack(one.place)
+	r.keep(one, &one.read, entries)
+	r.known(one, entries)
+	passed = len(one.said) > 0 && one.said[0].at.Before(entries[len(entries)-1].at)
 	r.trim(one)
+	r.expire(now)
+	return passed
+}
+
+// acked is a message with the position that Redis has given it.
+type acked struct {
+	at      broker.Position
+	message *broker.Message
+}
+
+// say keeps messages that were acked to this node, until it reads them.
+func (r *rings) say(messages []acked) {
+	if len(messages) == 0 {
+		return
+	}
+	now := time.Now()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, m := range messages {
+		one := r.touch(m.message.Group, now)
+		if _, seen := slices.BinarySearchFunc(one.read, m.at, held.compare); seen {
+			continue
+		}
+		i, _ := slices.BinarySearchFunc(one.said, m.at, held.compare)
+		h := held{m.at, m.message}
+		one.said = slices.Insert(one.said, i, h)
+		r.account(one, 1, h.size())
+		r.trim(one)
+	}
 	r.expire(now)
 }
 
-// trim keeps one ring's bounds and those of all. Called with mu held.
-func (r *rings) trim(one *ring) {
-	n, bytes := 0, one.bytes
-	for len(one.entries)-n > ringEntries || bytes > ringBytes {
-		bytes -= one.entries[n].size()
-		n++
+// keep appends entries to one of a ring's lists. Called with mu held.
+func (r *rings) keep(one *ring, list *[]held, entries []held) {
+	bytes := 0
+	for _, h := range entries {
+		bytes += h.size()
 	}
-	// In pieces, so that an entry costs the same whatever the bounds are.
-	if bytes < one.bytes-ringBytes/4 || n > ringEntries/4 {
-		r.drop(one, n)
+	*list = append(*list, entries...)
+	r.account(one, len(entries), bytes)
+}
+
+// account notes a change. Called with mu held.
+func (r *rings) account(one *ring, messages, bytes int) {
+	one.bytes += bytes
+	r.bytes += bytes
+	r.messages += messages
+}
+
+// trim keeps one ring's bounds and those of all. What is over goes in pieces, so that an
+// entry costs the same whatever the bounds are. Called with mu held.
+func (r *rings) trim(one *ring) {
+	for _, list := range []*[]held{&one.read, &one.said} {
+		if len(*list) > ringEntries*5/4 {
+			r.drop(one, list, len(*list)-ringEntries)
+		}
+	}
+	if one.bytes > ringBytes*5/4 {
+		for _, list := range []*[]held{&one.read, &one.said} {
+			n := 0
+			for bytes := one.bytes; bytes > ringBytes && n < len(*list); n++ {
+				bytes -= (*list)[n].size()
+			}
+			r.drop(one, list, n)
+		}
 	}
 	for r.bytes > ringsBytes && r.order.Len() > 0 {
 		oldest := r.order.Front().Value.(*ring)
-		r.dropped.Add(len(oldest.entries))
+		r.dropped.Add(len(oldest.read) + len(oldest.said))
 		r.forget(oldest)
 	}
 }
 
-// drop lets go of a ring's oldest entries. Called with mu held.
-func (r *rings) drop(one *ring, n int) {
-	for _, h := range one.entries[:n] {
-		one.bytes -= h.size()
-		r.bytes -= h.size()
+// drop lets go of the oldest entries of one of a ring's lists. Called with mu held.
+func (r *rings) drop(one *ring, list *[]held, n int) {
+	bytes := 0
+	for _, h := range (*list)[:n] {
+		bytes += h.size()
 	}
-	r.messages -= n
-	one.begins = one.begins && n == 0
-	one.entries = slices.Delete(one.entries, 0, n)
+	if n > 0 && list == &one.read {
+		one.begins = false
+	}
+	*list = slices.Delete(*list, 0, n)
+	r.account(one, -n, -bytes)
 }
 
 // forget lets go of a ring. Called with mu held.
 func (r *rings) forget(one *ring) {
-	r.drop(one, len(one.entries))
+	r.drop(one, &one.read, len(one.read))
+	r.drop(one, &one.said, len(one.said))
 	r.order.Remove(one.place)
-	delete(r.byKey, one.key)
+	delete(r.byGroup, one.group)
 }
 
 // expire forgets the rings whose time is over. Called with mu held.
@@ -139,41 +202,12 @@ func (r *rings) sweep() {
 }
 
 // clear forgets a stream's entries.
-func (r *rings) clear(key string) {
+func (r *rings) clear(g broker.Group) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if one := r.byKey[key]; one != nil {
+	if one := r.byGroup[g]; one != nil {
 		r.forget(one)
 	}
-}
-
-// upTo returns what is held of a stream if its newest entry is the one at the position,
-// and whether that begins where the stream began; the slice is the caller's.
-func (r *rings) upTo(key string, last broker.Position) (all []held, begins bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	one := r.byKey[key]
-	if one == nil || len(one.entries) == 0 || one.entries[len(one.entries)-1].at != last {
-		return nil, false
-	}
-	return slices.Clone(one.entries), one.begins
-}
-
-// after returns what is held of a stream after a position, and whether the entry at the
-// position is held; the slice is the caller's. began is since when the stream has been
-// read: what was added before may not be all.
-func (r *rings) after(key string, since broker.Position, began time.Time) (all []held, found bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	one := r.byKey[key]
-	if one == nil || one.added.Before(began) {
-		return nil, false
-	}
-	i, found := slices.BinarySearchFunc(one.entries, since, func(h held, p broker.Position) int { return h.at.Compare(p) })
-	if !found {
-		return nil, false
-	}
-	return slices.Clone(one.entries[i+1:]), true
 }
 
 // size is how many messages and bytes are held.

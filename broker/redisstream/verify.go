@@ -25,8 +25,15 @@ func (m *master) verified(w *work, entries []redis.XMessage) {
 
 // suspect has a group repaired when the batch was read.
 func (m *master) suspect(w *work) {
+	if w.suspect {
+		return
+	}
+	w.suspect = true
 	r := &repair{work: w}
-	r.held, r.begins = m.broker.rings.upTo(w.key, w.last)
+	r.held, r.begins, r.said = m.broker.rings.upTo(w.group, w.last)
+	if len(r.held) == 0 && !w.last.IsZero() && !w.ghost {
+		r.held = []held{{at: w.last}}
+	}
 	m.suspects = append(m.suspects, r)
 }
 
@@ -39,10 +46,14 @@ func (m *master) repaired() error {
 // settle has the group of a repair go on.
 func (m *master) settle(r *repair) {
 	b, w := m.broker, r.work
+	defer b.rings.seen(w.group, r.judged())
+	if w.ghost || b.follows.gaveUp(w.follow) {
+		return
+	}
 	switch r.step {
 	case forget:
 		w.last = broker.Position{}
-		b.rings.clear(w.key)
+		b.rings.clear(w.group)
 		b.follows.again(w.follow, false)
 		return
 	case goOn:
@@ -55,12 +66,6 @@ func (m *master) settle(r *repair) {
 		m.gap(w, before(first), "trimmed before it could be read; a larger capacity lasts for a longer pause")
 	case announce:
 		at, rest := r.resumption()
-		w.told = r.mark
-		for _, e := range r.rest {
-			if isMark(e) {
-				w.told, _ = broker.ParsePosition(e.ID)
-			}
-		}
 		r.rest = rest
 		m.gap(w, at, "lost by Redis; an append-only file, and for a replica min-replicas-to-write, keep it")
 	}
@@ -93,6 +98,7 @@ func (m *master) gap(w *work, at broker.Position, why string) {
 	b.counts.gaps.Inc()
 	b.config.Log.Warn("a part of a stream's history is gone: it was "+why, "key", w.key, "last", w.last.String(), "position", at.String())
 	w.last = at
+	b.rings.reset(w.group)
 	m.handOver()
 	b.handing.Lock()
 	defer b.handing.Unlock()
@@ -106,6 +112,7 @@ func (b *Broker) sweepLoop() {
 	tick := time.NewTicker(step)
 	defer tick.Stop()
 	var round []*follow
+	around := time.Now()
 	for {
 		select {
 		case <-b.ctx.Done():
@@ -113,6 +120,10 @@ func (b *Broker) sweepLoop() {
 		case <-tick.C:
 		}
 		b.rings.sweep()
+		if time.Since(around) >= b.config.Sweep {
+			around = time.Now()
+			b.lookAround()
+		}
 		b.counts.sweepFound.Add(b.follows.missed(2 * b.config.Probe))
 		if len(round) == 0 {
 			round = b.follows.all()
@@ -139,7 +150,7 @@ func (f *follows) sweep(some []*follow) {
 	f.mu.Lock()
 	for _, fo := range some {
 		if !fo.gone && !fo.dirty {
-			fo.verify, fo.swept = true, true
+			fo.verify, fo.audit, fo.swept = true, true, true
 			f.mark(fo)
 		}
 	}

@@ -34,6 +34,7 @@ type writer struct {
 	expired  map[broker.Group]time.Time // when the group's expiry was last set
 	adds     []*redis.StringCmd         // of one batch
 	outcomes []broker.Outcome           // likewise
+	acked    []acked                    // of one pipeline
 }
 
 // pending is a message that waits for its stream.
@@ -195,8 +196,14 @@ func (w *writer) write(batch []pending) {
 		if err != nil {
 			delete(w.expired, p.Message.Group)
 		}
+		if err == nil {
+			w.acked = append(w.acked, acked{at, p.Message})
+		}
 		w.outcomes = append(w.outcomes, broker.Outcome{Receipt: p.Receipt, Position: at, Err: err})
 	}
+	b.rings.say(w.acked)
+	clear(w.acked)
+	w.acked = w.acked[:0]
 	b.unqueue(batch)
 	b.config.Receiver.Published(w.outcomes)
 	clear(w.outcomes)
