@@ -249,3 +249,63 @@ func newSigner(t *testing.T) signer {
 	}
 	return signer{s, pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: public})}
 }
+
+// TestOneRole: who may join the groups of one pattern can do nothing else, by no way in.
+func TestOneRole(t *testing.T) {
+	g := start(t, "--set", "keys="+accessKey)
+	text, err := auth.Sign(accessKey, auth.Claims{User: "ann", Hub: "chat", Roles: []string{"webpubsub.joinLeaveGroups.room.*"}, Expires: time.Now().Add(time.Hour)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	heard := g.connect("chat?access_token=" + tokenFor(t, time.Hour))
+	heard.join("room.1")
+	heard.send(`{"type":"joinGroup","group":"other","ackId":2}`)
+	heard.ack(2)
+	c := g.connect("chat?access_token=" + text)
+	c.join("room.1")
+	for id, request := range []string{
+		`"type":"joinGroup","group":"other"`,
+		`"type":"joinGroup","group":"room.1.2"`,
+		`"type":"joinGroup","group":"ROOM.1"`,
+		`"type":"joinGroup","group":"other","since":"0-0"`,
+		`"type":"joinGroup","group":"other","history":5`,
+		`"type":"joinGroup","group":"other","presence":true`,
+		`"type":"leaveGroup","group":"other"`,
+		`"type":"sendToGroup","group":"room.1","data":1`,
+		`"type":"sendToGroup","group":"other","data":1`,
+		`"type":"SENDTOGROUP","group":"other","data":1`,
+	} {
+		c.send(`{%s,"ackId":%d}`, request, id+10)
+		if f := c.ack(uint64(id + 10)); f.Success || f.Error.Name != "Forbidden" {
+			t.Errorf("%s: %+v, want Forbidden", request, f)
+		}
+	}
+	c.send(`{"type":"joinGroup","group":".all","ackId":30}`)
+	if f := c.ack(30); f.Success {
+		t.Errorf("joined the group of all: %+v", f)
+	}
+	f := func(path, want string) {
+		t.Helper()
+		if _, err := dial(t, "ws://"+g.public+path+"access_token="+text, nil); (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", path, err, want)
+		}
+	}
+	f("/ws/chat/other/?", "403")
+	f("/ws/chat/room.1.2/?", "403")
+	f("/client/hubs/chat?webpubsub_mode=sendToGroup&group=other&", "403")
+	f("/client/hubs/game?", "404")
+	simple := g.simple("/ws/chat/room.1/?access_token=" + text)
+	simple.send("what it may not say")
+	for _, path := range []string{"/api/hubs/chat/:send", "/api/hubs/chat/groups/room.1/:send", "/api/hubs/chat/groups/other/:send"} {
+		h := http.Header{"Content-Type": {"text/plain"}, "Authorization": {"Bearer " + text}}
+		if status, _ := g.do(http.MethodPost, g.operator, path, h, "x"); status != 401 {
+			t.Errorf("%s: %d, want 401", path, status)
+		}
+	}
+	// Nobody has heard anything of it.
+	eventually(t, "the simple client's word was refused", func() bool { return g.metric(`app_errors_total{reason="forbidden"}`) >= 14 })
+	heard.send(`{"type":"sendToGroup","group":"room.1","data":"end"}`)
+	if m := heard.message("room.1"); string(m.Data) != `"end"` {
+		t.Errorf("heard %+v", m)
+	}
+}

@@ -165,7 +165,8 @@ func TestIssuer(t *testing.T) {
 	}
 	i.CloseClientConnections()
 	i.will(serves(keySet(t, map[string]crypto.PublicKey{"b": b.private.Public()})))
-	eventually(t, "the old key is out", func() bool { return r.is(ofA, auth.ErrInvalid) })
+	stranger := newPair(t).token(t, "c") // has the set fetched before the next try is due
+	eventually(t, "the old key is out", func() bool { r.is(stranger, nil); return r.is(ofA, auth.ErrInvalid) })
 	if !r.is(ofB, nil) {
 		t.Error("the key that stayed is out")
 	}
