@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/url"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -22,6 +23,8 @@ type rollingOptions struct {
 	window   time.Duration // its drain.window
 	rest     time.Duration // before the first restart and after each
 	patience time.Duration
+	eager    bool // members and publishers do not wait for as long as they are asked to
+	hurry    bool // a second SIGTERM comes in the middle of the window
 	maxBurst float64
 	output   output
 }
@@ -70,6 +73,8 @@ window allows.`,
 	f.DurationVar(&o.window, "window", o.window, "drain.window of the gateways")
 	f.DurationVar(&o.rest, "rest", o.rest, "time before the first restart and after each")
 	f.DurationVar(&o.patience, "patience", o.patience, "how long members may take to be back, and messages to be there")
+	f.BoolVar(&o.eager, "eager", false, "clients connect again at once, however long they are asked to wait, as those do that do not know of it")
+	f.BoolVar(&o.hurry, "hurry", false, "send each gateway a second SIGTERM in the middle of its window, so that the rest is closed at once")
 	f.Float64Var(&o.maxBurst, "max-burst", o.maxBurst, "fail if in one second more than so many times members / window come back; 0: any")
 	f.StringVar(&o.output.json, "json", "", "write the result as JSON to this file")
 	f.BoolVar(&o.output.quiet, "quiet", false, "no progress")
@@ -178,6 +183,10 @@ func (p *pairOfNodes) restart(ctx context.Context, i int, c *crowd) (err error) 
 	c.turn()
 	old := p.nodes[i]
 	p.nodes[i] = nil
+	if p.o.hurry {
+		again := time.AfterFunc(p.o.delay+p.o.window/2, func() { _ = old.cmd.Process.Signal(syscall.SIGTERM) })
+		defer again.Stop()
+	}
 	if err := old.Close(); err != nil {
 		return err
 	}

@@ -27,7 +27,7 @@ type crowd struct {
 	mu    sync.Mutex // guards what follows
 	turns []*Turn
 	away  *hdrhistogram.Histogram
-	wait  *hdrhistogram.Histogram // what members were told
+	told  *hdrhistogram.Histogram // what members were told
 }
 
 // Turn is the restart of one gateway.
@@ -44,7 +44,7 @@ type Turn struct {
 
 // newCrowd makes the clients.
 func newCrowd(ctx context.Context, o rollingOptions) *crowd {
-	c := &crowd{plan: o.plan, o: o, start: make(chan struct{}), quiet: make(chan struct{}), away: newHistogram(), wait: newHistogram()}
+	c := &crowd{plan: o.plan, o: o, start: make(chan struct{}), quiet: make(chan struct{}), away: newHistogram(), told: newHistogram()}
 	c.ctx, c.stop = context.WithCancel(ctx)
 	layout := c.plan.Layout()
 	for id := range c.plan.Connections {
@@ -137,7 +137,15 @@ func (c *crowd) left(_ *rollingMember, end farewell) {
 	t := c.turns[len(c.turns)-1]
 	t.Closed++
 	t.Closes = bump(t.Closes, t.began)
-	record(c.wait, end.after)
+	record(c.told, end.after)
+}
+
+// wait is how long a client stays away.
+func (c *crowd) wait(end farewell) time.Duration {
+	if c.o.eager {
+		return 0
+	}
+	return end.after
 }
 
 // joined notes that a member is in its group, for the first time or again.

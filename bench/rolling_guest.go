@@ -158,7 +158,7 @@ func (m *rollingMember) live(ctx context.Context) {
 			m.unclean++
 			m.trouble(fmt.Sprintf("the connection ended with %+v", end))
 		}
-		pause(ctx, end.after)
+		pause(ctx, m.crowd.wait(end))
 	}
 }
 

@@ -57,7 +57,7 @@ func (p *rollingPublisher) live(ctx context.Context, start, quiet <-chan struct{
 		speaker.Wait()
 		hangUp()
 		p.abandon(ctx, end)
-		pause(ctx, end.after)
+		pause(ctx, p.crowd.wait(end))
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 type Rolling struct {
 	Machine string `json:"machine"`
 	Plan    Plan   `json:"plan"`
+	How     string `json:"how,omitempty"` // what is not as usual
 
 	Published  uint64 `json:"published"`
 	Acked      uint64 `json:"acked"`
@@ -37,7 +38,7 @@ type Rolling struct {
 
 // result reads the books; the clients have ended.
 func (c *crowd) result() *Rolling {
-	r := &Rolling{Machine: machine(), Plan: c.plan, Turns: c.turns, Away: quantiles(c.away), Told: quantiles(c.wait)}
+	r := &Rolling{Machine: machine(), Plan: c.plan, How: c.o.how(), Turns: c.turns, Away: quantiles(c.away), Told: quantiles(c.told)}
 	r.Away.Curve, r.Told.Curve = nil, nil
 	for _, p := range c.publishers {
 		r.Published += p.count.published
@@ -119,9 +120,20 @@ func (r *Rolling) judge(o rollingOptions) {
 	}
 }
 
+// how says in words what is not as usual.
+func (o rollingOptions) how() (text string) {
+	if o.eager {
+		text += ", clients do not wait"
+	}
+	if o.hurry {
+		text += ", a second SIGTERM in the middle of the window"
+	}
+	return text
+}
+
 // writeTable writes the scene for a terminal.
 func (r *Rolling) writeTable(w io.Writer) error {
-	fmt.Fprintf(w, "%s members in %d groups, %d publishers, two gateways restarted\n", grouped(r.Plan.Connections), r.Plan.Groups, r.Plan.Publishers)
+	fmt.Fprintf(w, "%s members in %d groups, %d publishers, two gateways restarted%s\n", grouped(r.Plan.Connections), r.Plan.Groups, r.Plan.Publishers, r.How)
 	fmt.Fprintf(w, "published %s, acked %s, refused %s, outcome unknown %s, unanswered %s, taken without an ack %s\n", grouped(r.Published), grouped(r.Acked), grouped(r.Refused), grouped(r.Unknown), grouped(r.Unanswered), grouped(r.Untold))
 	fmt.Fprintf(w, "delivered %s, lost %s, duplicated %s, reordered %s; not recovered %d\n", grouped(r.Delivered), grouped(r.Lost), grouped(r.Duplicated), grouped(r.Reordered), r.Unrecovered)
 	fmt.Fprintf(w, "away p50 %s, p99 %s, max %s; asked to wait p50 %s, max %s; longest silence %.1f s; handshakes tried again %d\n",
