@@ -51,8 +51,8 @@ const latest = 253402300799
 
 func (d date) valid() bool { return d >= 0 && d <= latest }
 
-// unix is the second that the date is in.
-func (d date) unix() int64 { return int64(math.Floor(float64(d))) }
+// unix is the first second that is not before the date.
+func (d date) unix() int64 { return int64(math.Ceil(float64(d))) }
 
 // parse takes a token apart. JSON is read to the letter: names in their own case, each
 // once, so that nobody reads another token out of it than we do.
@@ -135,9 +135,13 @@ func (t *token) verifiedBy(keys []Key) (Key, *Refusal) {
 
 // about is how the token says that it is signed, and with what it could have been.
 func (t *token) about(keys []Key) string {
-	all := make([]string, len(keys))
-	for i, k := range keys {
-		all[i] = k.String()
+	const most = 10
+	var all []string
+	for _, k := range keys[:min(len(keys), most)] {
+		all = append(all, k.String())
+	}
+	if more := len(keys) - most; more > 0 {
+		all = append(all, fmt.Sprintf("and %d more", more))
 	}
 	return fmt.Sprintf("alg %s, kid %s; the keys are: %s", quoted(t.header.Algorithm), quoted(t.header.KeyID), strings.Join(all, "; "))
 }

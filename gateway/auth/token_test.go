@@ -3,6 +3,7 @@ package auth
 import (
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -124,6 +125,39 @@ func TestLeeway(t *testing.T) {
 	f(0, "exp", 0, false)
 	f(0, "exp", time.Second, true)
 	f(time.Hour, "exp", -59*time.Minute, true)
+}
+
+// TestFractions: a date may have a fraction, and nobody is out before it.
+func TestFractions(t *testing.T) {
+	end := float64(now.Unix()) + 0.5
+	text := raw(t, `{"alg":"HS256"}`, fmt.Sprintf(`{"aud":"/client/hubs/chat","exp":%f}`, end))
+	keys := secrets(t, Rules{}, key)
+	i, err := keys.Client(text, "chat", now)
+	if err != nil || i.Expires != now.Unix()+1 {
+		t.Errorf("%+v, %v", i, err)
+	}
+	if _, err := keys.Client(text, "chat", now.Add(500*time.Millisecond)); err == nil {
+		t.Error("accepted when it had ended")
+	}
+}
+
+// TestManyKeys: the log's line stays one of a bounded length.
+func TestManyKeys(t *testing.T) {
+	var many []Key
+	for i := range 100 {
+		k, err := PublicKey(pairs()[4].private.Public(), fmt.Sprint("key ", i), "set")
+		if err != nil {
+			t.Fatal(err)
+		}
+		many = append(many, k)
+	}
+	k := NewKeys(usual, nil)
+	k.Replace("set", many)
+	_, err := k.Client(signed(t, jwt.SigningMethodHS256, []byte(key), good()), "chat", now)
+	var bad *Refusal
+	if !errors.As(err, &bad) || len(bad.Detail()) > 1000 || !strings.Contains(bad.Detail(), "and 90 more") {
+		t.Errorf("%v: %s", err, bad.Detail())
+	}
 }
 
 // TestRules: what the settings may ask for beside.

@@ -47,8 +47,16 @@ func (f *file) read() (keys []auth.Key, changed bool, err error) {
 	return keys, true, nil
 }
 
+// readBounded reads a file, and nothing that could keep the reader waiting, as a pipe may.
 func readBounded(path string) ([]byte, error) {
-	opened, err := os.Open(path)
+	info, err := os.Stat(path)
+	if err == nil && !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s: it is no file", path)
+	}
+	var opened *os.File
+	if err == nil {
+		opened, err = os.Open(path)
+	}
 	var bad *fs.PathError
 	if errors.As(err, &bad) {
 		return nil, fmt.Errorf("%s: it cannot be opened: %w", path, bad.Err)

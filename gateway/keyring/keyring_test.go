@@ -117,7 +117,8 @@ func TestRefusedFiles(t *testing.T) {
 	f(Config{KeysFile: inFile(t, nil)}, "no access key in it")
 	f(Config{KeysFile: inFile(t, []byte("short-s3cret"))}, "at least 16 bytes")
 	f(Config{KeysFile: inFile(t, p.pem)}, "auth.public_keys")
-	f(Config{KeysFile: t.TempDir()}, "is a directory")
+	f(Config{KeysFile: t.TempDir()}, "it is no file")
+	f(Config{PublicKeys: []string{"/dev/zero"}}, "it is no file")
 	f(Config{PublicKeys: []string{inFile(t, []byte(oldSecret))}}, "setting auth.public_keys", "no public key in it")
 	f(Config{PublicKeys: []string{inFile(t, make([]byte, maxFile+1))}}, "larger than")
 }

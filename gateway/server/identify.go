@@ -44,8 +44,9 @@ func (s *Server) identify(w http.ResponseWriter, r *http.Request, hub string) (*
 // accessToken is what the client has sent to be let in with: the header, which is in no
 // log of a proxy, before the query.
 func accessToken(r *http.Request) string {
-	if scheme, token, ok := strings.Cut(r.Header.Get("Authorization"), " "); ok && strings.EqualFold(scheme, "Bearer") {
-		return strings.TrimSpace(token)
+	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if token = strings.TrimSpace(token); token != "" && strings.EqualFold(scheme, "Bearer") {
+		return token
 	}
 	return r.URL.Query().Get("access_token")
 }
