@@ -76,8 +76,8 @@ type Outcome struct {
 }
 
 // Receiver is where a broker hands over what it reads and what became of what it
-// was given. All functions are called on the broker's goroutines, and the slices
-// are the broker's: valid during the call. All but Published are called, for one
+// was given. All functions are called on the broker's goroutines, or one that a Lender was
+// lent, and the slices are the broker's: valid during the call. All but Published are called, for one
 // group, never concurrently and in the order of its stream. They may wait when the
 // node is behind: that is back-pressure, and a broker that is made to wait reads on
 // later from where it stood.
@@ -110,7 +110,7 @@ type Receiver struct {
 type Broker interface {
 	// Publish hands a batch over to be appended to the streams of its groups, and
 	// never waits; the slice stays the caller's. The first taken of them are the
-	// broker's then, and each gets one Outcome, never on the caller's goroutine. If
+	// broker's then, and each gets one Outcome, not on the caller's goroutine. If
 	// there is an error (ErrFull or ErrClosed), the one after them was refused and
 	// those behind it were not looked at; none of these gets an outcome. Messages of
 	// one group published by one goroutine enter the stream in the order of the calls.
@@ -151,6 +151,19 @@ type Broker interface {
 	// Close ends the broker: publishes that are queued are still sent if that is
 	// possible at once, every outcome is told, and no goroutine stays.
 	Close() error
+}
+
+// Lender is what a broker may be besides: one that a publisher can spare the way over
+// another goroutine.
+type Lender interface {
+	// PublishLent is Publish for a caller who lends the broker his goroutine; it never
+	// waits either. What can be read at once is handed over on it before PublishLent
+	// returns, outcomes too: at most one call of Deliver and one of Published, of a
+	// receiver of his own that has only these. They must not wait, nor call the broker.
+	// What they get may include what others have published, and no mark of a loss; all
+	// else goes its usual way. For one group the calls of all receivers, together, are
+	// never concurrent and in the order of its stream.
+	PublishLent(batch []Publication, to *Receiver) (taken int, err error)
 }
 
 // Store keeps small values beside the streams, for all nodes; each goes away after its

@@ -169,6 +169,10 @@ func (b *inbox) takeUrgent(empty []func(*Worker)) []func(*Worker) {
 	return urgent
 }
 
+// Quiet reports whether all that was posted as urgent has run to its end. Then the loop
+// may do at once, before it returns, what it would post to itself. Loop only.
+func (w *Worker) Quiet() bool { return len(w.urgent.list) == 0 && !w.inbox.hot.Load() }
+
 // Lag is for how long the worker has owed a look at what was posted: the length of its
 // present turn, more or less. Never waits; may be called on any goroutine.
 func (w *Worker) Lag() time.Duration {

@@ -105,6 +105,7 @@ func (w *Worker) bury() {
 		c.finish(Shutdown)
 	}
 	w.deferred.run(w) // what the last turn has left, and who was told now
+	w.gathered.run(w)
 	_ = w.wake.Close()
 	_ = unix.Close(w.inbox.wake)
 }

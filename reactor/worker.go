@@ -36,19 +36,23 @@ type Worker struct {
 	wake   *nbio.Conn
 
 	// Owned by the loop, or by the supervisor while there is none.
-	conns    []*Conn
-	batch    work      // what the inbox gave
-	urgent   work      // and what of it was urgent
-	hastened time.Time // when that was looked at last
-	deferred work      // what is to be done at the end of this turn
-	dirty    []*Conn   // who is to be flushed then
-	drained  []*Conn   // whose handler is to be told
-	spare    [][]Frame // lists for those who will be sent to
-	unused   int       // how many of them nobody needed since the last beat
-	scratch  []byte    // where frames are joined for one write
-	inflater inflater  // for the compressed messages of all connections
-	sweep    sweep
-	farewell *farewell // set when every connection is to be closed
+	conns        []*Conn
+	batch        work      // what the inbox gave
+	urgent       work      // and what of it was urgent
+	hastened     time.Time // when that was looked at last
+	turns        uint64    // that read from a connection
+	gathered     work      // what is to be done when there is nothing else to read
+	gathering    time.Time // since when the first of it waits
+	gatheredTurn uint64    // of turns, when it was looked at last
+	deferred     work      // what is to be done at the end of this turn
+	dirty        []*Conn   // who is to be flushed then
+	drained      []*Conn   // whose handler is to be told
+	spare        [][]Frame // lists for those who will be sent to
+	unused       int       // how many of them nobody needed since the last beat
+	scratch      []byte    // where frames are joined for one write
+	inflater     inflater  // for the compressed messages of all connections
+	sweep        sweep
+	farewell     *farewell // set when every connection is to be closed
 }
 
 // workerCounts are a worker's counts, its own so that no worker waits for
@@ -148,12 +152,16 @@ func (w *Worker) start() error {
 // connection that has frames queued is written to, once.
 func (w *Worker) readable(nc *nbio.Conn, data []byte) {
 	if c, ok := nc.Session().(*Conn); ok {
+		w.turns++
 		c.receive(data)
 	} else {
 		w.drain()
 	}
 	w.endTurn()
 	w.hasten()
+	if w.gathered.waits() {
+		w.inbox.rouse()
+	}
 }
 
 // drain runs what was posted: all that the inbox holds when the turn begins, and
@@ -171,18 +179,21 @@ func (w *Worker) drain() {
 	w.batch.run(w) // what a loop that ended has left
 	w.batch.list = w.inbox.take(w.batch.list)
 	w.runUrgent()
+	w.runGathered()
 	w.batch.run(w)
 }
 
-// longTurn is how long what is urgent waits for a turn to end.
+// longTurn is how long what is urgent waits for a turn to end, and what was gathered for
+// an end of all that there is to read.
 const longTurn = 500 * time.Microsecond
 
-// hasten runs what is urgent in the middle of a long turn, and writes what it sends.
+// hasten runs what waits although a turn is long, and writes what it sends.
 // Under load something urgent is nearly always there, and waits for the turn's end
 // nevertheless: the longer it gathers, the fewer writes carry it.
 func (w *Worker) hasten() {
-	if w.inbox.hot.Load() && time.Since(w.hastened) > longTurn {
+	if w.inbox.hot.Load() && time.Since(w.hastened) > longTurn || w.gathered.waits() && time.Since(w.gathering) > longTurn {
 		w.runUrgent()
+		w.gathered.run(w)
 		w.endTurn()
 	}
 }

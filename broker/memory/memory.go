@@ -23,7 +23,10 @@ type Config struct {
 	Metrics  *metrics.Set
 }
 
-var _ broker.Broker = (*Broker)(nil)
+var (
+	_ broker.Broker = (*Broker)(nil)
+	_ broker.Lender = (*Broker)(nil)
+)
 
 // Broker is the streams of one process.
 type Broker struct {
@@ -37,6 +40,7 @@ type Broker struct {
 	values values
 	nodes  nodes
 	dirty  doorbell
+	reader reader
 
 	queuedMessages, queuedBytes atomic.Int64 // in the streams and not read yet
 
@@ -57,8 +61,8 @@ func (sh *shard) of(g broker.Group) *stream { return sh.streams[g.Hub][g.Name] }
 
 // counts are the broker's metrics.
 type counts struct {
-	published, fetched, batches *metrics.Counter
-	full, closed                *metrics.Counter
+	published, fetched, batches, lent *metrics.Counter
+	full, closed                      *metrics.Counter
 }
 
 // New starts a broker. Close ends it.
@@ -82,6 +86,7 @@ func (b *Broker) register(set *metrics.Set) {
 		published: set.NewCounter("tidegate_broker_published_total"),
 		fetched:   set.NewCounter("tidegate_broker_fetched_total"),
 		batches:   set.NewCounter("tidegate_broker_fetch_batches_total"),
+		lent:      set.NewCounter("tidegate_broker_lent_batches_total"),
 		full:      set.NewCounter(`tidegate_broker_publish_errors_total{reason="full"}`),
 		closed:    set.NewCounter(`tidegate_broker_publish_errors_total{reason="closed"}`),
 	}
@@ -123,7 +128,8 @@ func (b *Broker) Subscribe(g broker.Group) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.opening = true
-	b.ring(s)
+	b.dirty.ring(s)
+	b.dirty.wakeUp()
 }
 
 // Unsubscribe ends the delivery of a group.

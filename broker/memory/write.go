@@ -8,10 +8,29 @@ import (
 
 // Publish appends messages to their groups' streams. There is nothing to wait for:
 // where other brokers send what has queued in a loop of its own, here the caller
-// appends and the read goroutine takes what was appended meanwhile. The clock is
-// read and the bounds are kept once a batch, so that workers that publish at the same
-// time share nothing per message but the groups that they both speak in.
+// appends and the read goroutine takes what was appended meanwhile.
 func (b *Broker) Publish(batch []broker.Publication) (taken int, err error) {
+	taken, err = b.publish(batch)
+	if taken > 0 {
+		b.dirty.wakeUp()
+	}
+	return taken, err
+}
+
+// PublishLent is Publish, and the caller reads the messages himself if he can, so that
+// no other goroutine has to be woken for them.
+func (b *Broker) PublishLent(batch []broker.Publication, to *broker.Receiver) (taken int, err error) {
+	taken, err = b.publish(batch)
+	if taken > 0 {
+		b.lend(to)
+	}
+	return taken, err
+}
+
+// publish appends messages and rings. The clock is read and the bounds are kept once a
+// batch, so that workers that publish at the same time share nothing per message but the
+// groups that they both speak in.
+func (b *Broker) publish(batch []broker.Publication) (taken int, err error) {
 	fits := b.reserve(batch)
 	now := b.now()
 	for taken < fits && err == nil {
@@ -93,7 +112,7 @@ func (b *Broker) append(s *stream, batch []broker.Publication, now broker.Positi
 		written++
 	}
 	if written > 0 {
-		b.ring(s)
+		b.dirty.ring(s)
 	}
 	if written < len(batch) {
 		b.counts.full.Inc()

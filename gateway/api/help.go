@@ -63,6 +63,7 @@ var help = map[string]string{
 	"tidegate_broker_publish_batches_total": "Pipelines of publishes: published over batches is how well they are batched.",
 	"tidegate_broker_publish_errors_total":  "Messages that were not published, or perhaps not, by reason.",
 	"tidegate_broker_fetched_total":         "Stream entries read.",
+	"tidegate_broker_lent_batches_total":    "Reads, of those, on the loop that had just published.",
 	"tidegate_broker_fetch_batches_total":   "Reads: fetched over batches is how well they are batched.",
 	"tidegate_broker_fetch_errors_total":    "Reads that failed and were tried again.",
 	"tidegate_broker_lag_seconds":           "Age of the last entry when it was read, by the stream's clock.",

@@ -43,6 +43,20 @@ func (r *relay) deliver(messages []*broker.Message) {
 	if len(messages) == 0 {
 		return
 	}
+	h := r.encode(messages)
+	workers := h.admit(true)
+	now := time.Now().UnixNano()
+	// No topic is locked here: a worker that waits for one to join somebody would
+	// never make room in its queue.
+	for i := range workers.each {
+		r.heard[i].at.Store(now)
+		r.lanes[i].post(h, true)
+	}
+	h.done()
+}
+
+// encode makes a batch of messages.
+func (r *relay) encode(messages []*broker.Message) *handover {
 	h := r.newHandover()
 	for len(messages) > 0 {
 		n := 1 // a stream is read in pages, so its messages stand together
@@ -52,15 +66,7 @@ func (r *relay) deliver(messages []*broker.Message) {
 		h.add(messages[:n])
 		messages = messages[n:]
 	}
-	workers := h.admit()
-	now := time.Now().UnixNano()
-	// No topic is locked here: a worker that waits for one to join somebody would
-	// never make room in its queue.
-	for i := range workers.each {
-		r.heard[i].at.Store(now)
-		r.lanes[i].post(h)
-	}
-	h.done()
+	return h
 }
 
 // add encodes messages of one group for those who are in it.
@@ -93,11 +99,12 @@ func (h *handover) add(messages []*broker.Message) {
 	}
 }
 
-// admit puts the batch on its workers' lanes and returns who runs it. The caller
-// holds one share of it himself, until he has posted it to all of them.
-func (h *handover) admit() (workers workerSet) {
+// admit puts the batch on its workers' lanes and returns who runs it; it waits for room
+// if it may. The caller holds one share of it himself, until he has posted it to all of
+// them.
+func (h *handover) admit(wait bool) (workers workerSet) {
 	for i := range h.relay.lanes {
-		if h.relay.lanes[i].admit(h) {
+		if h.relay.lanes[i].admit(h, wait) {
 			workers.add(i)
 			h.left.Add(1)
 		}

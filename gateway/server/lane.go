@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/VictoriaMetrics/metrics"
+	"github.com/tidegate/tidegate/broker"
 	"github.com/tidegate/tidegate/reactor"
 )
 
@@ -28,9 +29,10 @@ type lane struct {
 	messages, bytes atomic.Int64 // handed over and not run
 	passed          *metrics.Counter
 
-	behind atomic.Bool // missed is not empty
-	mu     sync.Mutex  // guards missed
+	behind atomic.Bool // there is something for collect
+	mu     sync.Mutex  // guards what follows
 	missed map[*topic]struct{}
+	untold []broker.Outcome // for sessions of the worker
 }
 
 // newLanes gives every worker its own.
@@ -53,11 +55,12 @@ func (l *lane) full() bool {
 	return l.messages.Load() >= laneMessages || l.bytes.Load() >= laneBytes
 }
 
-// admit puts the worker's part of a batch on the lane, and waits if it must. What the
-// worker misses is taken out of the batch; false says that nothing is left. Called on
-// the broker's read goroutine, before the batch is posted to any worker.
-func (l *lane) admit(h *handover) bool {
-	full := l.full() && !l.relay.awaitRoom(l)
+// admit puts the worker's part of a batch on the lane, and waits if it must and may;
+// who may not has looked for room before. What the worker misses is taken out of the
+// batch; false says that nothing is left. Called by whoever reads for the broker, before
+// the batch is posted to any worker.
+func (l *lane) admit(h *handover, wait bool) bool {
+	full := wait && l.full() && !l.relay.awaitRoom(l)
 	if full || l.behind.Load() {
 		l.pass(h, full)
 	}
@@ -104,11 +107,11 @@ func (l *lane) expect() {
 }
 
 // post has the worker run a batch that was admitted. If its queue is full it misses the
-// batch after all, unless everybody is behind.
-func (l *lane) post(h *handover) {
+// batch after all, unless everybody is behind and the caller may wait.
+func (l *lane) post(h *handover, wait bool) {
 	err := l.worker.TryPostUrgent(h.run)
 	if errors.Is(err, reactor.ErrFull) {
-		if l.relay.allFull(l) {
+		if wait && l.relay.allFull(l) {
 			err = l.worker.PostUrgent(h.run)
 		} else {
 			l.missAll(h)
@@ -140,15 +143,17 @@ func (l *lane) release(h *handover) {
 	l.relay.room.announce()
 }
 
-// collect makes late who has missed something: there is room again. Messages of before
+// collect makes late who has missed something, and tells what was not told: there is
+// room again. Messages of before
 // that are still in the worker's queue pass them by, too, and are in the stream as
 // well. Called on the loop.
 func (l *lane) collect() {
 	l.mu.Lock()
-	missed := l.missed
-	l.missed = make(map[*topic]struct{})
+	missed, untold := l.missed, l.untold
+	l.missed, l.untold = make(map[*topic]struct{}), nil
 	l.behind.Store(false)
 	l.mu.Unlock()
+	tell(untold)
 	for t := range missed {
 		l.late(t)
 	}

@@ -5,29 +5,40 @@ import (
 	"github.com/tidegate/tidegate/reactor"
 )
 
-// outbox is what the clients of one worker have published in this turn of its loop.
-// At the turn's end the broker gets it as one batch, so that workers share no lock
-// per message. Owned by the loop.
+// outbox is what the clients of one worker have published and the broker was not given
+// yet. It gets it as one batch, so that workers share no lock per message. Owned by the
+// loop.
 type outbox struct {
-	relay *relay
-	batch []broker.Publication
-	due   bool
-	flush func(*reactor.Worker) // hand, bound once, so that a turn allocates nothing
+	relay   *relay
+	batch   []broker.Publication
+	spare   []broker.Publication  // empty, for what is published while a batch is handed over
+	bytes   int                   // of payload
+	before  int                   // messages that earlier turns of the loop have left
+	due     bool                  // turn is deferred
+	gathers bool                  // and flush waits for more
+	turn    func(*reactor.Worker) // endTurn and gathered, bound once, so that a turn allocates nothing
+	flush   func(*reactor.Worker)
+	loan    loan
 }
 
-// outboxLimit is how much gathers before it is handed over within the turn.
-const outboxLimit = 512
+// The bounds of a batch.
+const (
+	outboxLimit = 512       // messages, beyond which it is handed over within a turn
+	outboxBytes = 256 << 10 // of payload, beyond which it is at the turn's end
+	outboxTurn  = 64        // messages of one turn, likewise: they share writes as it is
+)
 
 func (r *relay) newOutboxes() {
 	r.outboxes = make([]outbox, len(r.server.Workers))
 	for i := range r.outboxes {
 		o := &r.outboxes[i]
-		o.relay, o.flush = r, o.hand
+		o.relay, o.turn, o.flush = r, o.endTurn, o.gathered
+		o.loan.init(r, r.server.Workers[i])
 	}
 }
 
-// submit hands a message to the broker, with the others of this turn. Called on the
-// loop of s.
+// submit hands a message to the broker, with others that come at about the same time.
+// Called on the loop of s.
 func (r *relay) submit(s *session, m outgoing) {
 	w := s.conn.Worker()
 	o := &r.outboxes[w.Index()]
@@ -35,23 +46,49 @@ func (r *relay) submit(s *session, m outgoing) {
 		Message: m.message,
 		Receipt: broker.Receipt{To: s, ID: m.ackID, Asked: m.hasAckID},
 	})
+	o.bytes += len(m.message.Data)
 	switch {
 	case len(o.batch) >= outboxLimit:
 		o.hand(w)
 	case !o.due:
 		o.due = true
-		w.Defer(o.flush)
+		w.Defer(o.turn)
 	}
+}
+
+// endTurn hands the batch over, or leaves it until the loop has nothing else to read.
+// A broker that reads on the loop delivers at once what it is given, and what it is given
+// together shares writes; another gathers by itself.
+func (o *outbox) endTurn(w *reactor.Worker) {
+	o.due = false
+	switch fresh := len(o.batch) - o.before; {
+	case len(o.batch) == 0:
+	case o.relay.lender == nil, fresh >= outboxTurn, o.bytes >= outboxBytes:
+		o.hand(w)
+	default:
+		o.before = len(o.batch)
+		if !o.gathers {
+			o.gathers = true
+			w.Gather(o.flush)
+		}
+	}
+}
+
+// gathered ends the wait for more. Called on the loop.
+func (o *outbox) gathered(w *reactor.Worker) {
+	o.gathers = false
+	o.hand(w)
 }
 
 // hand gives the batch to the broker, and tells whose message was refused. Called on
 // the loop.
 func (o *outbox) hand(*reactor.Worker) {
-	o.due = false
 	all := o.batch
+	o.batch, o.spare = o.spare, nil
+	o.bytes, o.before = 0, 0
 	o.relay.server.counts.messages.Add(len(all))
 	for rest := all; len(rest) > 0; {
-		taken, err := o.relay.broker.Publish(rest)
+		taken, err := o.loan.publish(rest)
 		if err == nil {
 			break
 		}
@@ -60,36 +97,5 @@ func (o *outbox) hand(*reactor.Worker) {
 		rest = rest[taken+1:]
 	}
 	clear(all)
-	o.batch = all[:0]
-}
-
-// outcomes brings each publisher what became of his message: the application's
-// request, which waits, at once; the clients of a worker by one post. Called on the
-// broker's goroutines.
-func (r *relay) outcomes(outcomes []broker.Outcome) {
-	parts := make([][]broker.Outcome, len(r.server.Workers))
-	for _, o := range outcomes {
-		switch to := o.Receipt.To.(type) {
-		case chan broker.Outcome:
-			to <- o
-		case *session:
-			if o.Err != nil || o.Receipt.Asked {
-				i := to.worker()
-				parts[i] = append(parts[i], o)
-			}
-		}
-	}
-	for i, part := range parts {
-		if len(part) > 0 {
-			// A worker that is gone for good has closed its sessions already.
-			_ = r.server.Workers[i].PostUrgent(func(*reactor.Worker) { tell(part) })
-		}
-	}
-}
-
-// tell gives sessions of one worker their outcomes. Called on its loop.
-func tell(part []broker.Outcome) {
-	for _, o := range part {
-		o.Receipt.To.(*session).published(o)
-	}
+	o.spare = all[:0]
 }

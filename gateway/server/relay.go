@@ -14,6 +14,7 @@ type relay struct {
 	// Static after New.
 	server *Server
 	broker broker.Broker
+	lender broker.Lender // the same; nil if it is none
 	counts relayCounts
 
 	outboxes  []outbox                     // one per worker, each owned by its worker's loop

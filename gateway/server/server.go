@@ -123,6 +123,7 @@ func New(c Config) (*Server, error) {
 		return nil, err
 	}
 	s.relay.broker = b
+	s.relay.lender, _ = b.(broker.Lender)
 	s.attendance.start(b)
 	for name := range s.hubs {
 		s.relay.pin(broker.Group{Hub: name, Name: everyone})
