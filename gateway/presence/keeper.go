@@ -1,5 +1,5 @@
 // Package presence knows who is in which group, on all nodes. Each node has one Keeper.
-// It marks this node's members in the broker, under the node's lease, and announces who
+// It marks this node's members in the broker, where the node's lease stands for them, and announces who
 // comes and goes in a stream beside that of the group; and of the groups that clients of
 // this node watch it keeps a roster: the members of every living node.
 //
@@ -29,7 +29,7 @@ import (
 // Config is what a Keeper is told once, by value.
 type Config struct {
 	Node    string        // this node's name, new at each start
-	Lease   time.Duration // how long the node is believed to live without having said so again
+	Lease   time.Duration // how long a node is believed to live without having said so again
 	Workers int           // who calls Enter, Exit and Watch: each worker its own
 	Output  Output
 	Log     *slog.Logger
@@ -105,12 +105,11 @@ func New(c Config) *Keeper {
 // which Owns says so, and whose outcomes go to receipts that are channels.
 func (k *Keeper) Start(b broker.Broker) {
 	k.broker = b
-	k.jobs.Go(k.keepLease)
 	go k.run()
 }
 
-// Close marks that everybody has gone who has, gives the lease back and ends. It waits
-// for that at most some seconds. The broker is closed after it.
+// Close marks that everybody has gone who has, and ends. It waits for that at most some
+// seconds. The lease is given back after it, and the broker closed.
 func (k *Keeper) Close() {
 	k.stop()
 	<-k.ended

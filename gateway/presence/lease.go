@@ -1,31 +1,16 @@
 package presence
 
 import (
-	"context"
 	"log/slog"
 	"time"
 )
 
-// keepLease says again and again that this node lives, and asks which others do.
-func (k *Keeper) keepLease() {
-	every := k.config.Lease / 4
-	for k.ctx.Err() == nil {
-		ctx, cancel := context.WithTimeout(k.ctx, max(every, time.Second))
-		asked := time.Now()
-		held, err := k.broker.Lease(ctx, k.config.Node, k.config.Lease)
-		var living []string
-		if err == nil {
-			living, err = k.broker.Living(ctx)
-		}
-		cancel()
-		k.post(func() { k.renewed(held, living, err, asked) })
-		wait := time.NewTimer(every)
-		select {
-		case <-k.ctx.Done():
-		case <-wait.C:
-		}
-		wait.Stop()
-	}
+// Renewed takes what the broker has answered to this node's Lease (held) and Living, asked
+// at a time before both, or the error of either. It is to be called several times while a
+// lease lasts; nothing is marked before the first. May be called from any goroutine; it
+// never waits.
+func (k *Keeper) Renewed(held bool, living []string, err error, asked time.Time) {
+	k.post(func() { k.renewed(held, living, err, asked) })
 }
 
 // renewed takes what the broker was asked of leases at a time. A node without one is

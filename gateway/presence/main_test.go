@@ -1,6 +1,7 @@
 package presence
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -32,6 +33,8 @@ type node struct {
 	keeper *Keeper
 	broker broker.Broker
 	set    *metrics.Set
+	stop   context.CancelFunc // ends the lease
+	leased chan struct{}
 
 	mu    sync.Mutex // guards what follows
 	views map[*view]struct{}
@@ -84,20 +87,48 @@ func start(t testing.TB, name, url string) *node {
 		t.Fatal(err)
 	}
 	n.keeper.Start(n.broker)
+	ctx, stop := context.WithCancel(context.Background())
+	n.stop, n.leased = stop, make(chan struct{})
+	go n.keepLease(ctx)
 	t.Cleanup(n.close)
 	return n
+}
+
+// keepLease is what the server does for the Keeper.
+func (n *node) keepLease(ctx context.Context) {
+	defer close(n.leased)
+	for ctx.Err() == nil {
+		round, cancel := context.WithTimeout(ctx, time.Second)
+		asked := time.Now()
+		held, err := n.broker.Lease(round, n.name, lease)
+		var living []string
+		if err == nil {
+			living, err = n.broker.Living(round)
+		}
+		cancel()
+		n.keeper.Renewed(held, living, err, asked)
+		select {
+		case <-ctx.Done():
+		case <-time.After(lease / 4):
+		}
+	}
 }
 
 // close ends a node as it should; twice is once.
 func (n *node) close() {
 	if n.keeper.ctx.Err() == nil {
 		n.keeper.Close()
+		n.stop()
+		<-n.leased
+		_ = n.broker.Resign(context.Background(), n.name)
 		_ = n.broker.Close()
 	}
 }
 
 // die ends a node without a word.
 func (n *node) die() {
+	n.stop()
+	<-n.leased
 	n.keeper.stop()
 	<-n.keeper.ended
 	n.keeper.jobs.Wait()

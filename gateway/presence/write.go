@@ -96,8 +96,7 @@ func (k *Keeper) wrote(marks []broker.Mark, failed error, repairs []repair, unkn
 // farewell is how long the end may take.
 const farewell = 3 * time.Second
 
-// finish marks who has gone, and gives the lease back. Called after run has ended, when
-// the loops have, too.
+// finish marks who has gone. Called after run has ended, when the loops have, too.
 func (k *Keeper) finish() {
 	ctx, cancel := context.WithTimeout(context.Background(), farewell)
 	defer cancel()
@@ -110,8 +109,5 @@ func (k *Keeper) finish() {
 		if len(marks) == 0 || k.announce(ctx, marks) != nil {
 			break
 		}
-	}
-	if err := k.broker.Resign(ctx, k.config.Node); err != nil {
-		k.config.Log.Warn("the node's lease could not be given back; it ends by itself", slog.Any("error", err))
 	}
 }

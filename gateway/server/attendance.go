@@ -26,9 +26,6 @@ type attendance struct {
 	dropped   *metrics.Counter
 }
 
-// leaseLives is how long a node is believed to live that has not said so again.
-const leaseLives = 5 * time.Second
-
 // newAttendance returns nil if no group is kept.
 func newAttendance(s *Server) *attendance {
 	if s.Presence.Empty() {
@@ -51,6 +48,14 @@ func newAttendance(s *Server) *attendance {
 func (a *attendance) start(b broker.Broker) {
 	if a != nil {
 		a.keeper.Start(b)
+	}
+}
+
+// renewed passes on what the broker has said of leases, or that it could not be asked.
+// Called on the lease's goroutine.
+func (a *attendance) renewed(held bool, living []string, err error, asked time.Time) {
+	if a != nil {
+		a.keeper.Renewed(held, living, err, asked)
 	}
 }
 

@@ -24,9 +24,9 @@ type watcher struct {
 // its snapshot. If more come it gets a snapshot instead.
 const watcherQueue = 256
 
-// watch has a session be told who is in a group, and what changes: first a snapshot, also
-// if it watched before. Called on the loop of s, when s is a member.
-func (a *attendance) watch(s *session, g broker.Group) {
+// expect makes a session a watcher that has yet to ask for a snapshot. Called on the loop
+// of s, when s is a member.
+func (a *attendance) expect(s *session, g broker.Group) *watcher {
 	of := a.audiences[s.worker()]
 	if of[g] == nil {
 		of[g] = make(map[*session]*watcher)
@@ -35,7 +35,17 @@ func (a *attendance) watch(s *session, g broker.Group) {
 	if w == nil {
 		w = &watcher{session: s, group: g}
 		of[g][s] = w
+		if s.reliable != nil {
+			s.change()
+		}
 	}
+	return w
+}
+
+// watch has a session be told who is in a group, and what changes: first a snapshot, also
+// if it watched before. Called on the loop of s, when s is a member.
+func (a *attendance) watch(s *session, g broker.Group) {
+	w := a.expect(s, g)
 	if w.missed = len(w.queue) > 0; w.missed {
 		return // it asks again when it has read what waits
 	}

@@ -126,19 +126,15 @@ func (k *keeper) take(id string) *record {
 	return v.record
 }
 
-// run writes what waits and shows that the node lives, until ctx ends.
+// run writes what waits, until ctx ends.
 func (k *keeper) run(ctx context.Context) {
 	defer close(k.ended)
-	beat, checkpoint := time.NewTicker(leaseBeat), time.NewTicker(k.server.Sessions.Checkpoint)
-	defer beat.Stop()
+	checkpoint := time.NewTicker(k.server.Sessions.Checkpoint)
 	defer checkpoint.Stop()
-	k.renew()
 	refreshed := time.Now()
 	for ctx.Err() == nil {
 		select {
 		case <-ctx.Done():
-		case <-beat.C:
-			k.renew()
 		case now := <-checkpoint.C:
 			refresh := now.Sub(refreshed) > refreshEvery
 			if refresh {
@@ -146,30 +142,19 @@ func (k *keeper) run(ctx context.Context) {
 			}
 			k.server.checkpoint(refresh)
 		case <-k.wake:
-			k.writeAll(ctx, beat.C)
+			for ctx.Err() == nil && k.write(ctx) {
+			}
 		}
 	}
 	k.finish()
 }
 
-// writeAll writes until nothing waits, and keeps the lease meanwhile.
-func (k *keeper) writeAll(ctx context.Context, beat <-chan time.Time) {
-	for ctx.Err() == nil && k.write(ctx) {
-		select {
-		case <-beat:
-			k.renew()
-		default:
-		}
-	}
-}
-
-// finish writes what is left, as far as there is time, and gives up the lease.
+// finish writes what is left, as far as there is time.
 func (k *keeper) finish() {
 	ctx, cancel := context.WithTimeout(context.Background(), farewellTime)
 	defer cancel()
 	for ctx.Err() == nil && k.write(ctx) {
 	}
-	k.resign()
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if n := len(k.waiting); n > 0 {

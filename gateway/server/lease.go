@@ -3,39 +3,61 @@ package server
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"time"
-
-	"github.com/tidegate/tidegate/broker"
 )
 
 // A node shows that it lives by a lease that it renews; when it has not for a while, it
-// is dead to the others, and they go on with its sessions.
+// is dead to the others: they go on with its sessions, and its members have gone.
 const (
 	leaseBeat  = time.Second
-	ownerLives = 4 * time.Second
+	leaseLives = 4 * time.Second
 	leaseWait  = time.Second // for the broker to take it
 )
 
-func nodeKey(id string) string { return "node/" + id }
+// keepLease renews the lease until ctx ends. It has a goroutine of its own: nothing else
+// that this node has to do with the broker may keep it from that.
+func (s *Server) keepLease(ctx context.Context, ended chan<- struct{}) {
+	defer close(ended)
+	beat := time.NewTicker(leaseBeat)
+	defer beat.Stop()
+	for ctx.Err() == nil {
+		s.renew()
+		select {
+		case <-ctx.Done():
+		case <-beat.C:
+		}
+	}
+}
 
-// renew puts the lease. Called on the keeper's goroutine.
-func (k *keeper) renew() { k.lease(ownerLives) }
-
-// resign lets the lease end at once.
-func (k *keeper) resign() { k.lease(time.Millisecond) }
-
-func (k *keeper) lease(lives time.Duration) {
+// renew takes or renews the lease, and asks for presence who else has one.
+func (s *Server) renew() {
 	ctx, cancel := context.WithTimeout(context.Background(), leaseWait)
 	defer cancel()
-	err := k.server.relay.broker.Put(ctx, []broker.Value{{Key: nodeKey(k.server.node), Data: []byte("lives"), Lives: lives}})
+	asked := time.Now()
+	held, err := s.relay.broker.Lease(ctx, s.node, leaseLives)
+	var living []string
+	if err == nil && s.attendance != nil {
+		living, err = s.relay.broker.Living(ctx)
+	}
 	if err != nil {
-		k.server.Log.Debug("the node's lease could not be written", slog.Any("error", err))
+		s.Log.Debug("the node's lease could not be renewed; it is tried again", slog.Any("error", err))
+	}
+	s.attendance.renewed(held, living, err, asked)
+}
+
+// resign gives the lease back, when nothing is left that it stands for.
+func (s *Server) resign() {
+	ctx, cancel := context.WithTimeout(context.Background(), leaseWait)
+	defer cancel()
+	if err := s.relay.broker.Resign(ctx, s.node); err != nil {
+		s.Log.Debug("the node's lease could not be given back; it ends by itself", slog.Any("error", err))
 	}
 }
 
 // nodeLives reports whether a node has a lease. It waits for the broker, and so belongs
 // in the pool.
 func (s *Server) nodeLives(ctx context.Context, id string) (bool, error) {
-	v, err := s.relay.broker.Get(ctx, nodeKey(id))
-	return v != nil, err
+	living, err := s.relay.broker.Living(ctx)
+	return slices.Contains(living, id), err
 }

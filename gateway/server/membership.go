@@ -54,12 +54,31 @@ func (s *session) joinGroup(q *wire.Request) {
 		case e.err != nil:
 			f, text := brokerFault(e.err)
 			s.refuse(&request, refusal{f, wire.InternalServerError, "the group could not be opened: " + text})
-		case request.HasAckID:
-			s.saved(func() { s.joined(request.AckID, e) })
+		default:
+			s.admit(&request, e)
 		}
-		if e.err == nil && request.Presence && s.membership(request.Group) != nil { // it may have left meanwhile
-			s.server.attendance.watch(s, broker.Group{Hub: s.hub, Name: request.Group})
+	})
+}
+
+// admit acks a join that was done and then has the client told who is in the group, if it
+// has asked for that. That it watches is saved with the session before the ack is sent.
+func (s *session) admit(q *wire.Request, e entered) {
+	a, g := s.server.attendance, broker.Group{Hub: s.hub, Name: q.Group}
+	if q.Presence && s.membership(q.Group) != nil { // it may have left meanwhile
+		a.expect(s, g)
+	}
+	watch := func() {
+		if q.Presence && a.watches(s, g) {
+			a.watch(s, g)
 		}
+	}
+	if !q.HasAckID {
+		watch()
+		return
+	}
+	s.saved(func() {
+		s.joined(q.AckID, e)
+		watch()
 	})
 }
 

@@ -91,6 +91,8 @@ type Server struct {
 	stop      context.CancelFunc
 	swept     chan struct{} // closed when the sweep of idle topics has ended
 	trimmed   chan struct{} // closed when trim has ended
+	leased    chan struct{} // closed when keepLease has ended
+	unlease   context.CancelFunc
 	upgrading atomic.Int64  // handshakes that are being answered
 	upgraded  atomic.Uint64 // and those that were
 	wave      chan struct{} // to trim: they are many
@@ -104,6 +106,7 @@ func New(c Config) (*Server, error) {
 		hubs:    make(map[string]*endpoint, len(c.Hubs)),
 		swept:   make(chan struct{}),
 		trimmed: make(chan struct{}),
+		leased:  make(chan struct{}),
 		wave:    make(chan struct{}, 1),
 	}
 	for _, name := range c.Hubs {
@@ -131,6 +134,9 @@ func New(c Config) (*Server, error) {
 	ctx, stop := context.WithCancel(context.Background())
 	s.stop = stop
 	b.Subscribe(nodeGroup(s.node))
+	leasing, unlease := context.WithCancel(context.Background())
+	s.unlease = unlease
+	go s.keepLease(leasing, s.leased)
 	go s.keeper.run(ctx)
 	go s.relay.sweep(ctx, s.swept)
 	go s.trim(ctx, s.trimmed)
@@ -159,5 +165,8 @@ func (s *Server) Close() error {
 	<-s.swept
 	<-s.trimmed
 	s.attendance.close()
+	s.unlease()
+	<-s.leased
+	s.resign()
 	return s.relay.broker.Close()
 }
