@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"math/rand/v2"
 	"testing"
 
@@ -101,4 +102,31 @@ func (k *crowd) in(group string, watchers []*watcher) (ids []string) {
 		}
 	}
 	return ids
+}
+
+// TestPresenceRecovered: a reliable client that watches leaves with its connection, and
+// when it goes on on another node it is there again, and is told who else is.
+func TestPresenceRecovered(t *testing.T) {
+	redis := brokertest.StartRedis(t)
+	one, two := start(t, append(keeping, "--broker", redis.URL())...), start(t, append(keeping, "--broker", redis.URL())...)
+	w := watch(one.connect("chat"), "g")
+	c := two.reliable("chat")
+	c.send(`{"type":"joinGroup","group":"g","presence":true,"ackId":7}`)
+	if f := c.ack(7); !f.Success {
+		t.Fatalf("%+v", f)
+	}
+	snapshot := func() {
+		t.Helper()
+		var f presenceFrame
+		if text := c.text(); json.Unmarshal([]byte(text), &f) != nil || f.Type != "presence" || f.Event != "snapshot" || len(f.Members) != 2 {
+			t.Errorf("got %s, want a snapshot of two", text)
+		}
+	}
+	snapshot()
+	w.sees(w.id, c.id)
+	c.conn.Close()
+	w.sees(w.id)
+	c.recover(one)
+	snapshot()
+	w.sees(w.id, c.id)
 }
