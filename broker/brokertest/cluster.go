@@ -51,7 +51,8 @@ func (c *Cluster) Join(args ...string) *Redis {
 	r := c.node(args)
 	c.meet(r)
 	eventually(c.t, "the new node knows the others", func() bool {
-		return strings.Contains(r.command("CLUSTER", "INFO"), "cluster_known_nodes:5")
+		about := r.command("CLUSTER", "INFO")
+		return strings.Contains(about, "cluster_known_nodes:5") && strings.Contains(about, "cluster_state:ok")
 	})
 	c.settled(5)
 	return r

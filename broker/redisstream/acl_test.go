@@ -12,9 +12,7 @@ import (
 // TestACL: the rights that docs/operations.md asks for are enough.
 func TestACL(t *testing.T) {
 	redis := brokertest.StartRedis(t)
-	redis.CLI("ACL", "SETUSER", "tidegate", "on", ">secret", "~tg:*", "~tg/*", "&tg/*",
-		"+@stream", "+@connection", "+time", "+set", "+expire", "+subscribe", "+unsubscribe",
-		"+get", "+getdel", "+del", "+exists", "+pexpire", "+zadd", "+zrem", "+zrange", "+zrangebylex")
+	redis.CLI(rights...)
 	r := newReader()
 	b := subscribed(t, "redis://tidegate:secret@"+redis.Addr()+"/0", limits(), r)
 	eventually(t, "ready", func() bool { return b.Ready() == nil })

@@ -1,6 +1,7 @@
 package redisstream
 
 import (
+	"cmp"
 	"log/slog"
 	"testing"
 	"time"
@@ -28,5 +29,19 @@ func openSweeping(t testing.TB, url string, sweep time.Duration, l broker.Limits
 	if err != nil {
 		t.Fatal(err)
 	}
+	return b
+}
+
+// openWith opens a broker with what is set in a configuration, for the rest of the test.
+func openWith(t testing.TB, c Config) *Broker {
+	t.Helper()
+	c.Prefix = cmp.Or(c.Prefix, "tg")
+	c.Sweep, c.Probe, c.Limits = time.Minute, 500*time.Millisecond, limits()
+	c.Log, c.Metrics = slog.New(slog.DiscardHandler), metrics.NewSet()
+	b, err := New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = b.Close() })
 	return b
 }
