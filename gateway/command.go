@@ -25,7 +25,7 @@ type settings struct {
 var named = []struct{ key, value, help string }{
 	{"listen", "ADDR", "address of the public listener"},
 	{"operator", "ADDR", "address of the operator listener: metrics, data plane, profiles"},
-	{"broker", "URL", `"memory", or redis://, rediss:// URL`},
+	{"broker", "URL", `"memory", or a URL: redis://, redis+sentinel://, redis+cluster://`},
 	{"workers", "N", "reactor workers"},
 }
 
