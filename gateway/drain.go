@@ -60,7 +60,7 @@ func (n *node) awaitBalancer(ctx, hurry context.Context) {
 	if ctx.Err() == nil || errors.Is(context.Cause(ctx), errInterrupted) {
 		delay = 0
 	}
-	n.log.Info("draining: not ready any more", "connections", n.reactor.Connections(), "delay", delay, "window", n.config.Drain.Window)
+	n.log.Info("draining: not ready any more", "connections", n.reactor.Connections(), "delay", delay.String(), "window", n.config.Drain.Window.String())
 	wait := time.NewTimer(delay)
 	defer wait.Stop()
 	select {

@@ -34,7 +34,7 @@ export class Gateway {
   /** Starts it and waits until it listens. After a stop it comes back on the same port. */
   async start() {
     this.#failed = null;
-    const args = ["--broker", "memory", "--listen", this.address, "--operator", "127.0.0.1:0", ...this.#args];
+    const args = ["--broker", "memory", "--listen", this.address, "--operator", "127.0.0.1:0", "--set", "drain.delay=0", ...this.#args];
     const child = spawn(this.#program, args, { stdio: ["ignore", "pipe", "pipe"] });
     this.#process = child;
     child.on("error", (err) => { this.#failed = err; });
