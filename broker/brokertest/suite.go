@@ -53,6 +53,15 @@ func Run(t *testing.T, s Suite) {
 		"Close":            closing,
 		"TwoNodes":         twoNodes,
 		"NodesShareStream": lateNode,
+		"Resume":           resume,
+		"ResumeTrimmed":    resumeTrimmed,
+		"ResumeBeginning":  resumeBeginning,
+		"ResumeInFlow":     resumeInFlow,
+		"Last":             last,
+		"Store":            store,
+		"StoreExpiry":      storeExpiry,
+		"StoreTakers":      storeTakers,
+		"StoreNodes":       storeNodes,
 		"Lease":            lease,
 		"Present":          present,
 		"PresentMany":      presentMany,
@@ -362,7 +371,16 @@ func closing(t *testing.T, s Suite) {
 	if _, err := n.try(message(lobby, "late")); !errors.Is(err, broker.ErrClosed) {
 		t.Errorf("a publish after Close: %v, want ErrClosed", err)
 	}
-	if _, err := n.broker.Read(context.Background(), lobby, broker.Position{}, 1); !errors.Is(err, broker.ErrClosed) {
-		t.Errorf("a read after Close: %v, want ErrClosed", err)
+	ctx := context.Background()
+	_, read := n.broker.Read(ctx, lobby, broker.Position{}, 1)
+	_, whole := n.broker.Resume(ctx, lobby, broker.Position{})
+	_, last := n.broker.Last(ctx, lobby, 1)
+	_, get := n.broker.Get(ctx, "session/1")
+	_, take := n.broker.Take(ctx, "session/1")
+	put := n.broker.Put(ctx, []broker.Value{{Key: "session/1", Data: []byte("x"), Lives: time.Minute}})
+	for what, err := range map[string]error{"read": read, "resume": whole, "last": last, "get": get, "take": take, "put": put} {
+		if !errors.Is(err, broker.ErrClosed) {
+			t.Errorf("%s after Close: %v, want ErrClosed", what, err)
+		}
 	}
 }

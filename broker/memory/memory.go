@@ -53,6 +53,7 @@ type Broker struct {
 type shard struct {
 	mu      sync.RWMutex                  // guards what follows
 	streams map[string]map[string]*stream // by hub and name
+	forgot  bool                          // a stream that was spoken in was forgotten: a new one may have been that
 	closed  bool
 }
 
@@ -93,6 +94,8 @@ func (b *Broker) register(set *metrics.Set) {
 	set.NewGauge("tidegate_broker_queue_messages", func() float64 { return float64(b.queuedMessages.Load()) })
 	set.NewGauge("tidegate_broker_queue_bytes", func() float64 { return float64(b.queuedBytes.Load()) })
 	set.NewGauge("tidegate_broker_streams", func() float64 { return float64(b.streams()) })
+	set.NewGauge("tidegate_broker_store_values", func() float64 { number, _ := b.values.kept(); return float64(number) })
+	set.NewGauge("tidegate_broker_store_bytes", func() float64 { _, bytes := b.values.kept(); return float64(bytes) })
 	set.NewGauge("tidegate_broker_ready", func() float64 { return 1 })
 }
 
@@ -171,7 +174,10 @@ func (b *Broker) Resume(_ context.Context, g broker.Group, since broker.Position
 		return false, broker.ErrClosed
 	}
 	s := sh.of(g)
-	return s != nil && s.holds(since, b.now(), b.config.Limits.GroupExpiry), nil
+	if s == nil {
+		return since.IsZero() && !sh.forgot, nil
+	}
+	return s.holds(since, b.now(), b.config.Limits.GroupExpiry), nil
 }
 
 // Last returns the newest messages of a group.
@@ -201,6 +207,7 @@ func (b *Broker) Close() error {
 			return broker.ErrClosed
 		}
 	}
+	b.values.close()
 	close(b.stop)
 	b.ended.Wait()
 	return nil

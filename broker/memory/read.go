@@ -231,6 +231,7 @@ func (sh *shard) expire(now broker.Position, expiry time.Duration) {
 	for _, of := range sh.streams {
 		for name, s := range of {
 			if s.expired(now, expiry) {
+				sh.forgot = sh.forgot || !s.whole
 				delete(of, name)
 			}
 		}

@@ -22,6 +22,7 @@ type stream struct {
 	opening bool            // a Subscribe waits for its answer
 	open    bool            // delivered to the receiver
 	rung    bool            // among the dirty streams
+	whole   bool            // nothing that was ever said was let go, as far as is known
 }
 
 // log is the history, and of its newest part who waits for the outcome, because the
@@ -56,7 +57,7 @@ func (sh *shard) stream(g broker.Group, b *Broker) *stream {
 		// A stream that was forgotten and is made again must not repeat positions, and
 		// what it held before counts as trimmed.
 		now := b.now()
-		s = &stream{group: g, last: now, trimmed: before(now)}
+		s = &stream{group: g, last: now, trimmed: before(now), whole: !sh.forgot}
 		if sh.streams[g.Hub] == nil {
 			sh.streams[g.Hub] = make(map[string]*stream)
 		}
@@ -113,6 +114,7 @@ func (s *stream) drop(n int) {
 		return
 	}
 	l := s.log
+	s.whole = false
 	s.trimmed = l.entries[n-1].Position
 	rest := copy(l.entries, l.entries[n:])
 	clear(l.entries[rest:])
@@ -183,12 +185,15 @@ func (s *stream) after(p broker.Position, limit int, now broker.Position, expiry
 }
 
 // holds reports whether all that came after a position is there. A position that the
-// stream never gave is another stream's.
+// stream never gave is another stream's; the zero one stands for the beginning.
 func (s *stream) holds(p, now broker.Position, expiry time.Duration) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.expire(now, expiry)
-	if p == s.last {
+	switch {
+	case p.IsZero():
+		return s.whole
+	case p == s.last:
 		return true
 	}
 	if s.log == nil || p.Before(s.trimmed) || s.last.Before(p) {

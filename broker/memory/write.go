@@ -47,7 +47,7 @@ func (b *Broker) publish(batch []broker.Publication) (taken int, err error) {
 		err = fmt.Errorf("memory: more messages wait to be delivered than publish.queue_messages and publish.queue_bytes allow: %w", broker.ErrFull)
 	}
 	if rest := batch[taken:]; len(rest) > 0 {
-		b.release(len(rest), size(rest))
+		b.release(len(rest), sizeOf(rest))
 	}
 	b.counts.published.Add(taken)
 	return taken, err
@@ -58,7 +58,7 @@ func (b *Broker) publish(batch []broker.Publication) (taken int, err error) {
 func (b *Broker) reserve(batch []broker.Publication) (fits int) {
 	limits := &b.config.Limits
 	room := int64(limits.QueueMessages) - b.queuedMessages.Add(int64(len(batch))) + int64(len(batch))
-	bytes := size(batch)
+	bytes := sizeOf(batch)
 	left := int64(limits.QueueBytes) - b.queuedBytes.Add(int64(bytes)) + int64(bytes)
 	for fits < len(batch) && int64(fits) < room {
 		if left -= int64(len(batch[fits].Message.Data)); left < 0 {
@@ -75,8 +75,8 @@ func (b *Broker) release(messages, bytes int) {
 	b.queuedBytes.Add(-int64(bytes))
 }
 
-// size is the sum of the payloads, in bytes.
-func size(batch []broker.Publication) (bytes int) {
+// sizeOf is the sum of the payloads, in bytes.
+func sizeOf(batch []broker.Publication) (bytes int) {
 	for i := range batch {
 		bytes += len(batch[i].Message.Data)
 	}

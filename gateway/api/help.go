@@ -74,6 +74,8 @@ var help = map[string]string{
 	"tidegate_broker_put_back_total":        "Entries that Redis had lost and that were added again from this node's memory.",
 	"tidegate_broker_markers_total":         "Marks of a loss that this node has added to streams.",
 	"tidegate_broker_epochs_total":          "Times that Redis was found to have another history than before.",
+	"tidegate_broker_store_values":          "Values kept in memory beside the streams, such as those of sessions that are away; memory broker only.",
+	"tidegate_broker_store_bytes":           "Bytes of these values.",
 	"tidegate_broker_held_messages":         "Entries kept in memory in case Redis loses them.",
 	"tidegate_broker_held_bytes":            "Bytes of the entries kept in memory in case Redis loses them.",
 	"tidegate_broker_held_dropped_total":    "Entries kept in memory that were let go of early, because of the bound of all of them.",
