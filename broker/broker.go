@@ -99,9 +99,10 @@ type Receiver struct {
 	// Gap says that messages of an opened group were lost, or trimmed before this node
 	// read them: delivery goes on after position at, which may stand before what was
 	// delivered last if that was lost, too. Where that is possible there is an entry at
-	// the position, so that Read can go on from there. A loss that Gap has told of is not
-	// delivered as a Lost message again. Never called for a group whose messages were all
-	// delivered and are still there, or are there again.
+	// the position, so that Read can go on from there. A member that has come with a
+	// position beyond all that this node had delivered has it from the stream as it is
+	// now, and keeps it. The mark of a loss may follow as a Lost message. Never called for a
+	// group whose messages were all delivered and are still there, or are there again.
 	Gap func(g Group, at Position)
 }
 
@@ -134,8 +135,11 @@ type Broker interface {
 
 	// Resume reports whether everything that was said in g after position since is
 	// still in the stream, without a mark of a loss between: then a member that has
-	// what is up to since misses nothing if it goes on with Read from there. The zero
-	// position stands for the beginning of all that was ever said. It waits, as Read.
+	// what is up to since misses nothing if it goes on with Read from there. Who asks
+	// must be in the group already: a loss that comes afterwards it hears of there. The
+	// zero position stands for the beginning of all that was ever said; a group that was
+	// forgotten after its expiry may count as one in which nothing was. A broker that
+	// does not know says false. It waits, as Read.
 	Resume(ctx context.Context, g Group, since Position) (whole bool, err error)
 
 	// Last returns the newest messages of g, at most n, oldest first. It waits, as Read.

@@ -70,7 +70,7 @@ func TestRings(t *testing.T) {
 	r := newRings()
 	entry := func(g broker.Group, i, size int) held {
 		at := broker.Position{Ms: uint64(i + 1)}
-		return held{at, &broker.Message{Group: g, Position: at, Data: make([]byte, size)}}
+		return held{at: at, message: &broker.Message{Group: g, Position: at, Data: make([]byte, size)}}
 	}
 	check := func(what string, messages, bytes int) {
 		t.Helper()
@@ -115,7 +115,7 @@ func TestRings(t *testing.T) {
 func TestRingJoins(t *testing.T) {
 	r := newRings()
 	at := func(i uint64) broker.Position { return broker.Position{Ms: i} }
-	entry := func(i uint64) held { return held{at(i), &broker.Message{Group: lobby}} }
+	entry := func(i uint64) held { return held{at: at(i), message: &broker.Message{Group: lobby}} }
 	r.add(lobby, broker.Position{}, []held{entry(1), entry(2)})
 	if read, begins, _ := r.upTo(lobby, at(2)); len(read) != 2 || !begins {
 		t.Errorf("%d are held, and begin with the stream: %t", len(read), begins)

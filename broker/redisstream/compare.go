@@ -144,11 +144,12 @@ func (r *repair) restorable() bool {
 	return r.newest.Before(first) && r.generated.Before(first)
 }
 
-// marked reports whether the loss is marked already, by this node or another.
+// marked reports whether the loss is marked already, by this node or another, where those
+// who read on come by.
 func (r *repair) marked() bool {
 	return slices.ContainsFunc(r.page, func(e redis.XMessage) bool {
 		at, err := broker.ParsePosition(e.ID)
-		return err == nil && isMark(e) && r.behind().Before(at)
+		return err == nil && isMark(e) && e.Values[fieldLost] != lostBefore && r.behind().Before(at)
 	})
 }
 

@@ -23,7 +23,7 @@ const (
 // encode appends a message's fields.
 func encode(m *broker.Message) []any {
 	if m.Lost {
-		return markValues
+		return hereValues
 	}
 	values := make([]any, 0, 12)
 	values = append(values, fieldData, m.Data)

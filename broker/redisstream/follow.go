@@ -210,3 +210,11 @@ func (f *follows) again(fo *follow, verify bool) {
 	fo.verify = fo.verify || verify
 	f.mark(fo)
 }
+
+// afresh has a group read once more, and nothing believed that was not seen.
+func (f *follows) afresh(fo *follow) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	fo.verify, fo.audit = true, true
+	f.mark(fo)
+}

@@ -63,6 +63,26 @@ func (r *rings) newest() map[broker.Group]broker.Position {
 	return all
 }
 
+// reopen prepares a ring for a group that is read again from a position on. If what was
+// read before does not end there, the newest of it is looked for as if it had been acked.
+func (r *rings) reopen(g broker.Group, at broker.Position) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	one := r.byGroup[g]
+	if one == nil {
+		return
+	}
+	n := len(one.read)
+	if n == 0 || one.read[n-1].at == at {
+		return
+	}
+	newest := one.read[n-1]
+	r.drop(one, &one.read, n)
+	if newest.message != nil {
+		r.insert(one, newest)
+	}
+}
+
 // reset forgets what was read of a stream: what comes next does not join on.
 func (r *rings) reset(g broker.Group) {
 	r.mu.Lock()

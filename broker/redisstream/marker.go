@@ -13,8 +13,17 @@ import (
 // the stream was lost. Every node reads it in its place, and so does who comes back.
 const fieldLost = "lost"
 
-// markValues is such an entry.
-var markValues = []any{fieldLost, "1"}
+// A mark is added behind what is there, where everyone who reads on comes by. The mark
+// before what was put back is for those who come back: who was there has passed its place.
+const (
+	lostHere   = "here"
+	lostBefore = "before"
+)
+
+var (
+	hereValues   = []any{fieldLost, lostHere}
+	beforeValues = []any{fieldLost, lostBefore}
+)
 
 // markStep is how far behind an entry a mark stands, within the same millisecond: no
 // message comes there.

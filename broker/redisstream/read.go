@@ -68,7 +68,7 @@ func (m *master) retry(batch []work) {
 			b.refuse(w.follow, fmt.Errorf("redisstream: group %s could not be opened within %s: %w", w.group, openTimeout, broker.ErrUnavailable))
 			continue
 		}
-		b.follows.again(w.follow, true)
+		b.follows.afresh(w.follow)
 	}
 }
 
@@ -211,12 +211,13 @@ func (m *master) opened(fo *follow, tail []redis.XMessage) {
 		fo.last, _ = broker.ParsePosition(tail[0].ID)
 	}
 	fo.open = true
+	b.rings.reopen(fo.group, fo.last)
 	m.handOver()
 	b.handing.Lock()
 	b.config.Receiver.Opened(fo.group, fo.last, nil)
 	b.handing.Unlock()
 	// What was added meanwhile may have rung before the group was open.
-	b.follows.again(fo, false)
+	b.follows.afresh(fo)
 }
 
 // deliver takes entries of one group, in order; what has gathered of a batch is
@@ -237,7 +238,7 @@ func (m *master) deliver(w *work, entries []redis.XMessage) {
 		}
 		w.last = at
 		message := b.decode(w.group, at, e)
-		keeping = append(keeping, held{at, message})
+		keeping = append(keeping, held{at, message, e.Values[fieldLost] == lostBefore})
 		if message == nil {
 			continue
 		}

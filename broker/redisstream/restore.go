@@ -15,10 +15,14 @@ func (m *master) putBack(ctx context.Context, pipe redis.Pipeliner, r *repair) (
 	r.tried = true
 	if r.newest.IsZero() && !r.begins {
 		r.front = before(r.missing[0].at)
-		adds = append(adds, m.broker.add(ctx, pipe, r.work.key, r.front, markValues))
+		adds = append(adds, m.broker.add(ctx, pipe, r.work.key, r.front, beforeValues))
 	}
 	for _, h := range r.missing {
-		adds = append(adds, m.broker.add(ctx, pipe, r.work.key, h.at, encode(h.message)))
+		values := encode(h.message)
+		if h.before {
+			values = beforeValues
+		}
+		adds = append(adds, m.broker.add(ctx, pipe, r.work.key, h.at, values))
 	}
 	pipe.Expire(ctx, r.work.key, m.broker.config.Limits.GroupExpiry)
 	return adds
@@ -36,7 +40,7 @@ func (m *master) addMark(ctx context.Context, pipe redis.Pipeliner, r *repair) [
 	if r.marks > 2 {
 		at = broker.Position{}
 	}
-	add := m.broker.add(ctx, pipe, r.work.key, at, markValues)
+	add := m.broker.add(ctx, pipe, r.work.key, at, hereValues)
 	pipe.Expire(ctx, r.work.key, m.broker.config.Limits.GroupExpiry)
 	return []*redis.StringCmd{add}
 }

@@ -24,6 +24,7 @@ const (
 type held struct {
 	at      broker.Position
 	message *broker.Message // nil: it was not fit to be sent
+	before  bool            // it is a mark before what was put back
 }
 
 // size is what an entry takes of the bounds.
@@ -112,13 +113,17 @@ func (r *rings) say(messages []acked) {
 		if _, seen := slices.BinarySearchFunc(one.read, m.at, held.compare); seen {
 			continue
 		}
-		i, _ := slices.BinarySearchFunc(one.said, m.at, held.compare)
-		h := held{m.at, m.message}
-		one.said = slices.Insert(one.said, i, h)
-		r.account(one, 1, h.size())
+		r.insert(one, held{at: m.at, message: m.message})
 		r.trim(one)
 	}
 	r.expire(now)
+}
+
+// insert adds an entry to what was acked. Called with mu held.
+func (r *rings) insert(one *ring, h held) {
+	i, _ := slices.BinarySearchFunc(one.said, h.at, held.compare)
+	one.said = slices.Insert(one.said, i, h)
+	r.account(one, 1, h.size())
 }
 
 // keep appends entries to one of a ring's lists. Called with mu held.

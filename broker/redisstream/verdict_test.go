@@ -12,9 +12,10 @@ import (
 
 // findings is what the checker finds in the end.
 type findings struct {
-	acked, heard, stays                  int
-	holes, doubled, missing              int
-	news, unrecovered, gaps, marks, late int
+	acked, heard, stays            int
+	holes, doubled, missing        int
+	unrecovered, gaps, marks, late int
+	again                          int // messages that came again, after a gap that has said so
 }
 
 // inTime is how long after a hole a client may be told of it.
@@ -42,8 +43,8 @@ func (c *checker) verdict(missing int) {
 			c.t.Logf("the sweep found %d", n)
 		}
 	}
-	c.t.Logf("%d acked, %d heard in %d stays; told: %d not recovered, %d gaps, %d marks, %d of them late; %d put back, %d marks added, %d epochs",
-		v.acked, v.heard, v.stays, v.unrecovered, v.gaps, v.marks, v.late, putBack, markers, epochs)
+	c.t.Logf("%d acked, %d heard in %d stays; told: %d not recovered, %d gaps, %d marks, %d of them late, %d messages again; %d put back, %d marks added, %d epochs",
+		v.acked, v.heard, v.stays, v.unrecovered, v.gaps, v.marks, v.late, v.again, putBack, markers, epochs)
 	if v.holes+v.doubled+v.missing > 0 {
 		c.t.Errorf("%d holes that nobody told of, %d messages doubled or out of order, %d missing tails", v.holes, v.doubled, v.missing)
 	}
@@ -52,8 +53,11 @@ func (c *checker) verdict(missing int) {
 // judge goes through what one client has heard.
 func (c *checker) judge(i int, cl *client, v *findings) {
 	speech := c.said[cl.group]
-	last, told := -1, false
+	last, newest, told := -1, -1, false
+	var at broker.Position
 	for k, e := range cl.history {
+		setBack := e.at.Before(at)
+		at = e.at
 		if e.message == nil {
 			told = true
 			switch e.why {
@@ -61,9 +65,12 @@ func (c *checker) judge(i int, cl *client, v *findings) {
 				last, told = speech.upTo(e.at), false
 			case "not recovered":
 				v.unrecovered++
-				last = -1 // it begins anew, with what it has then
+				last, newest = -1, -1 // it begins anew, with what it has then
 			case "gap":
 				v.gaps++
+				if setBack {
+					last = min(last, speech.upTo(e.at)) // what it has had since may be another history's
+				}
 			default:
 				v.marks++
 			}
@@ -87,7 +94,10 @@ func (c *checker) judge(i int, cl *client, v *findings) {
 			}
 			break
 		}
-		last, told = n, false
+		if n <= newest && n > last {
+			v.again++
+		}
+		last, newest, told = n, max(newest, n), false
 	}
 }
 
