@@ -10,11 +10,21 @@ import (
 	"github.com/tidegate/tidegate/broker/brokertest"
 )
 
-// TestTwoNodes: two gateways on one Redis see each other's messages, all members
-// in the same order, the sender with noEcho excepted.
+// TestTwoNodes: two gateways see each other's messages, all members in the same
+// order, the sender with noEcho excepted, however Redis is run.
 func TestTwoNodes(t *testing.T) {
-	redis := brokertest.StartRedis(t)
-	one, two := start(t, "--broker", redis.URL()), start(t, "--broker", redis.URL())
+	t.Run("server", func(t *testing.T) { twoNodes(t, "--broker", brokertest.StartRedis(t).URL()) })
+	t.Run("sentinel", func(t *testing.T) { twoNodes(t, "--broker", brokertest.StartSentinel(t).URL()) })
+	t.Run("cluster", func(t *testing.T) { twoNodes(t, "--broker", brokertest.StartCluster(t).URL()) })
+	t.Run("TLS", func(t *testing.T) {
+		redis := brokertest.StartSecure(t, true)
+		twoNodes(t, "--broker", redis.URL(), "--set", "redis.tls.ca_file="+redis.CA,
+			"--set", "redis.tls.cert_file="+redis.Cert, "--set", "redis.tls.key_file="+redis.Key)
+	})
+}
+
+func twoNodes(t *testing.T, flags ...string) {
+	one, two := start(t, flags...), start(t, flags...)
 	a, b := one.connect("chat"), two.connect("chat")
 	a.join("lobby")
 	b.join("lobby")
