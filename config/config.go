@@ -92,7 +92,11 @@ type Redis struct {
 	Prefix string        `koanf:"prefix"` // of the groups' keys, "tg"
 	Sweep  time.Duration `koanf:"sweep"`  // every group is verified once in this time
 	Probe  time.Duration `koanf:"probe"`  // the doorbell is tried this often
-	TLS    TLS           `koanf:"tls"`    // for rediss:// and its kin
+
+	WaitReplicas int           `koanf:"wait_replicas"` // a message is acked when so many have it
+	WaitTimeout  time.Duration `koanf:"wait_timeout"`  // or are not waited for any longer
+
+	TLS TLS `koanf:"tls"` // for rediss:// and its kin
 }
 
 // TLS names PEM files; each may be empty.

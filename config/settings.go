@@ -47,6 +47,8 @@ var rules = map[string]rule{
 	"redis.prefix":           text("1 to 64 letters, digits, - or _", regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`).MatchString),
 	"redis.sweep":            duration(time.Second, time.Hour),
 	"redis.probe":            duration(100*time.Millisecond, time.Minute),
+	"redis.wait_replicas":    integer(0, 10),
+	"redis.wait_timeout":     duration(10*time.Millisecond, time.Second),
 	"redis.tls.ca_file":      text(anyFile, anything),
 	"redis.tls.cert_file":    text(anyFile, anything),
 	"redis.tls.key_file":     text(anyFile, anything),

@@ -89,6 +89,7 @@ func TestValidate(t *testing.T) {
 	}
 	f(func(c *Config) { c.Workers = 0 }, "setting workers: 0 (as given): want a whole number from 1 to 256")
 	f(func(c *Config) { c.Redis.Probe = time.Hour }, "setting redis.probe: 1h (as given): want a time from")
+	f(func(c *Config) { c.Redis.WaitReplicas, c.Redis.WaitTimeout = 1, c.Publish.Timeout }, "setting redis.wait_timeout: 1s (as given): want less than publish.timeout")
 	f(func(c *Config) { c.Limits.HeaderBytes = 1 << 30 }, "setting limits.header_bytes: 1GiB")
 	f(func(c *Config) { c.Keys = []string{"short-secret"} }, "setting keys: (1 hidden)")
 	f(func(c *Config) { c.Routes = []Route{{"/x", "chat"}} }, "setting routes: [/x=chat]")

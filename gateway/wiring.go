@@ -122,6 +122,7 @@ func (n *node) openBroker(r broker.Receiver) (broker.Broker, error) {
 	}
 	return redisstream.New(redisstream.Config{
 		URL: c.Broker, TLS: redisstream.TLS(c.Redis.TLS), Prefix: c.Redis.Prefix, Sweep: c.Redis.Sweep, Probe: c.Redis.Probe,
+		WaitReplicas: c.Redis.WaitReplicas, WaitTimeout: c.Redis.WaitTimeout,
 		Limits: limits, Receiver: r, Metrics: n.metrics, Log: n.log,
 	})
 }

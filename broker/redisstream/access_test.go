@@ -1,6 +1,7 @@
 package redisstream
 
 import (
+	"errors"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -115,7 +116,7 @@ func TestUnixSocket(t *testing.T) {
 
 // rights are what docs/operations.md asks for.
 var rights = []string{"ACL", "SETUSER", "tidegate", "on", ">secret", "~tg:*", "~tg/*", "&tg/*",
-	"+@stream", "+@connection", "+time", "+set", "+get", "+getdel", "+del", "+exists", "+expire", "+pexpire",
+	"+xadd", "+xread", "+xrange", "+xrevrange", "+xinfo|stream", "+hello", "+auth", "+ping", "+select", "+client|tracking", "+wait", "+time", "+set", "+get", "+getdel", "+del", "+exists", "+expire", "+pexpire",
 	"+zadd", "+zrem", "+zrange", "+zrangebylex", "+subscribe", "+unsubscribe"}
 
 // TestSentinelACL: the rights are enough, and so are those for the Sentinels.
@@ -126,19 +127,19 @@ func TestSentinelACL(t *testing.T) {
 		server.CLI(rights...)
 	}
 	for _, watch := range s.Sentinels {
-		watch.CLI("ACL", "SETUSER", "guard", "on", ">gate", "+@connection", "+sentinel|get-master-addr-by-name", "+sentinel|master")
+		watch.CLI("ACL", "SETUSER", "guard", "on", ">gate", "+hello", "+auth", "+ping", "+sentinel|get-master-addr-by-name", "+sentinel|master")
 	}
 	url := strings.Replace(s.URL(), "://", "://tidegate:secret@", 1) + "?sentinel_username=guard&sentinel_password=gate"
 	r := newReader()
 	passes(t, openWith(t, Config{URL: url, Receiver: r.receiver()}), r)
 }
 
-// TestClusterACL: a Cluster needs one right more, also while a slot is on its way.
+// TestClusterACL: a Cluster needs two rights more, also while a slot is on its way.
 func TestClusterACL(t *testing.T) {
 	t.Parallel()
 	c := brokertest.StartCluster(t)
 	for _, server := range append(c.Masters[:], c.Replica) {
-		server.CLI(append(rights, "+cluster|slots")...)
+		server.CLI(append(rights, "+cluster|slots", "+asking")...)
 	}
 	r := newReader()
 	b := openWith(t, Config{URL: strings.Replace(c.URL(), "://", "://tidegate:secret@", 1), Receiver: r.receiver()})
@@ -161,4 +162,23 @@ func TestClusterACL(t *testing.T) {
 			t.Errorf("taken is %q, %v", data, err)
 		}
 	}
+}
+
+// TestWaitReplicas: with a replica messages are acked as ever; without one they are in
+// the stream, and the publisher is told that they may be lost.
+func TestWaitReplicas(t *testing.T) {
+	t.Parallel()
+	s := brokertest.StartSentinel(t)
+	for _, server := range s.Servers {
+		server.CLI(rights...)
+	}
+	url := strings.Replace(s.URL(), "://", "://tidegate:secret@", 1)
+	r := newReader()
+	b := openWith(t, Config{URL: url, WaitReplicas: 1, WaitTimeout: timeout / 4, Receiver: r.receiver()})
+	passes(t, b, r)
+	s.Servers[1].Kill()
+	if err := publish(t, b, "alone"); !errors.Is(err, broker.ErrUnknown) || !errors.Is(err, errUnreplicated) {
+		t.Errorf("publish without a replica: %v", err)
+	}
+	eventually(t, "it came nevertheless", func() bool { return len(r.texts()) == 2 })
 }

@@ -59,6 +59,9 @@ func (b *Broker) newMaster(addr string) (*master, error) {
 	}
 	bellOptions, proberOptions := options, options
 	options.Limiter = &m.pulse
+	if b.config.WaitReplicas > 0 {
+		options.ReadTimeout += b.config.WaitTimeout
+	}
 	options.OnConnect = m.connected
 	m.client = redis.NewClient(&options)
 	proberOptions.PipelinePoolSize = -1

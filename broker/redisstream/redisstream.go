@@ -36,8 +36,12 @@ type Config struct {
 	Probe    time.Duration // the doorbell is tried this often
 	Limits   broker.Limits
 	Receiver broker.Receiver
-	Log      *slog.Logger
-	Metrics  *metrics.Set
+
+	WaitReplicas int           // a message is acked when so many replicas have it, too
+	WaitTimeout  time.Duration // and for so long they are waited for
+
+	Log     *slog.Logger
+	Metrics *metrics.Set
 }
 
 var _ broker.Broker = (*Broker)(nil)

@@ -210,32 +210,51 @@ func (w *writer) write(batch []pending) {
 	clear(w.adds)
 }
 
+// parcel is what of a batch one master gets.
+type parcel struct {
+	pipe redis.Pipeliner
+	wait *redis.Cmd // how many replicas have it; nil if that is not asked for
+	safe bool       // so many as are wanted
+}
+
+func (m *master) newParcel() *parcel { return &parcel{pipe: m.client.Pipeline()} }
+
 // send adds a batch to its streams.
 func (w *writer) send(ctx context.Context, batch []pending) {
 	l := w.broker.layout.Load()
 	first := l.of(batch[0].slot)
-	pipe := first.client.Pipeline()
-	var others map[*master]redis.Pipeliner
-	for i, p := range batch {
-		to := pipe
-		if m := l.of(p.slot); m != first {
-			if others == nil {
-				others = make(map[*master]redis.Pipeliner)
-			}
-			if others[m] == nil {
-				others[m] = m.client.Pipeline()
-			}
-			to = others[m]
+	one := first.newParcel()
+	var others map[*master]*parcel
+	parcelOf := func(m *master) *parcel {
+		if m == first {
+			return one
 		}
-		w.adds[i] = w.add(ctx, to, p.Message)
+		if others == nil {
+			others = make(map[*master]*parcel)
+		}
+		if others[m] == nil {
+			others[m] = m.newParcel()
+		}
+		return others[m]
+	}
+	for i, p := range batch {
+		w.adds[i] = w.add(ctx, parcelOf(l.of(p.slot)).pipe, p.Message)
 	}
 	var sent sync.WaitGroup
-	for m, pipe := range others {
-		sent.Go(func() { m.write(ctx, pipe) })
+	for m, p := range others {
+		sent.Go(func() { m.write(ctx, p) })
 	}
-	first.write(ctx, pipe)
+	first.write(ctx, one)
 	sent.Wait()
+	for i, p := range batch {
+		if !parcelOf(l.of(p.slot)).safe && w.adds[i].Err() == nil {
+			w.adds[i].SetErr(errUnreplicated)
+		}
+	}
 }
+
+// errUnreplicated is why it is not known whether a message stays in its stream.
+var errUnreplicated = errors.New("redisstream: the stream has the message, and fewer replicas than redis.wait_replicas had it in time")
 
 // add queues a message's commands.
 func (w *writer) add(ctx context.Context, to redis.Pipeliner, m *broker.Message) *redis.StringCmd {
@@ -248,10 +267,19 @@ func (w *writer) add(ctx context.Context, to redis.Pipeliner, m *broker.Message)
 	return add
 }
 
-// write sends a pipeline; each command has its own error afterwards.
-func (m *master) write(ctx context.Context, pipe redis.Pipeliner) {
-	_, _ = m.exec(ctx, pipe)
+// write sends a parcel; each command has its own error afterwards. What a Cluster sends
+// elsewhere is not waited for there.
+func (m *master) write(ctx context.Context, p *parcel) {
+	c := &m.broker.config
+	if c.WaitReplicas > 0 {
+		p.wait = p.pipe.Do(ctx, "WAIT", c.WaitReplicas, c.WaitTimeout.Milliseconds())
+	}
+	redirected, _ := m.exec(ctx, p.pipe)
 	m.broker.counts.batches.Inc()
+	if p.safe = p.wait == nil; !p.safe && !redirected {
+		replicas, err := p.wait.Int()
+		p.safe = err == nil && replicas >= c.WaitReplicas
+	}
 }
 
 // expires reports whether a group's expiry is to be set again: once in a tenth of
