@@ -24,6 +24,7 @@ type rollingOptions struct {
 	rest     time.Duration // before the first restart and after each
 	patience time.Duration
 	eager    bool // members and publishers do not wait for as long as they are asked to
+	reliable bool // members speak the reliable subprotocol, and recover their sessions
 	hurry    bool // a second SIGTERM comes in the middle of the window
 	maxBurst float64
 	output   output
@@ -42,7 +43,7 @@ func rollingCommand() *cobra.Command {
 		Long: `Starts two gateways on one Redis and HAProxy in front of them, with the configuration that
 users get, and has members join through it. Each member follows one group and, when its
 connection ends, waits for as long as the gateway asked it to, connects again and resumes
-from the last position that it saw (since). Publishers do likewise, and say nothing twice.
+from the last position that it saw (since), or recovers its session. Publishers do likewise, and say nothing twice.
 Then the gateways are restarted, one after the other, with SIGTERM.
 
 Prints what was acked and what became of it, how long members were away, and how closes
@@ -74,6 +75,7 @@ window allows.`,
 	f.DurationVar(&o.rest, "rest", o.rest, "time before the first restart and after each")
 	f.DurationVar(&o.patience, "patience", o.patience, "how long members may take to be back, and messages to be there")
 	f.BoolVar(&o.eager, "eager", false, "clients connect again at once, however long they are asked to wait, as those do that do not know of it")
+	f.BoolVar(&o.reliable, "reliable", false, "members speak the reliable subprotocol and recover their sessions, instead of resuming by since")
 	f.BoolVar(&o.hurry, "hurry", false, "send each gateway a second SIGTERM in the middle of its window, so that the rest is closed at once")
 	f.Float64Var(&o.maxBurst, "max-burst", o.maxBurst, "fail if in one second more than so many times members / window come back; 0: any")
 	f.StringVar(&o.output.json, "json", "", "write the result as JSON to this file")

@@ -48,7 +48,11 @@ func newCrowd(ctx context.Context, o rollingOptions) *crowd {
 	c.ctx, c.stop = context.WithCancel(ctx)
 	layout := c.plan.Layout()
 	for id := range c.plan.Connections {
-		c.members = append(c.members, &rollingMember{crowd: c, id: id, group: layout.Group(id)})
+		m := &rollingMember{crowd: c, id: id, group: layout.Group(id)}
+		if o.reliable {
+			m.session = new(reliableSession)
+		}
+		c.members = append(c.members, m)
 	}
 	for id := range c.plan.Publishers {
 		c.publishers = append(c.publishers, newRollingPublisher(c, id))

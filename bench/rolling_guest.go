@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
 	"io"
 	"math/rand/v2"
 	"net"
@@ -23,6 +22,8 @@ type rollingFrame struct {
 	Recovered        *bool
 	ReconnectAfterMs int64
 	Error            struct{ Name, Message string }
+
+	ConnectionID, ReconnectionToken string
 }
 
 // farewell is how a connection ended.
@@ -67,10 +68,11 @@ func newRollingLine(conn net.Conn, in *bufio.Reader) *rollingLine {
 // openRolling connects as client id, as often as it takes. Who is refused waits, and not
 // for as long as the others. An error means that ctx has ended; refused is how often the
 // server said no.
-func openRolling(ctx context.Context, p Plan, id int) (l *rollingLine, refused int, err error) {
+func openRolling(ctx context.Context, p Plan, id int, protocol, query string) (l *rollingLine, refused int, err error) {
 	for ; ctx.Err() == nil; refused++ {
 		dialing, cancel := context.WithTimeout(ctx, handshakeTimeout)
-		conn, in, err := upgrade(dialing, p, id)
+		d := ws.Dialer{NetDial: source(id).DialContext, Protocols: []string{protocol}}
+		conn, in, _, err := d.Dial(dialing, p.URL+query)
 		cancel()
 		if err == nil {
 			return newRollingLine(conn, in), refused, nil
@@ -117,113 +119,4 @@ func (l *rollingLine) listen(hear func(text []byte)) (end farewell) {
 			}
 		}
 	}
-}
-
-// rollingMember follows one group through all its connections. All of it is owned by its
-// goroutine, and by whoever asks once that has ended.
-type rollingMember struct {
-	crowd *crowd
-	id    int
-	group int
-	since string
-
-	seen                          Sequence
-	delivered, twice, disordered  uint64
-	last                          time.Time // when the last message came
-	silence                       time.Duration
-	lost                          time.Time // when the connection ended; zero while there is one
-	unrecovered, refused, unclean int
-	why                           string // the first trouble
-}
-
-// live is the member's life: connect, join, follow, and again, until ctx ends.
-func (m *rollingMember) live(ctx context.Context) {
-	for ctx.Err() == nil {
-		line, refused, err := openRolling(ctx, m.crowd.plan, m.id)
-		m.refused += refused
-		if err != nil {
-			return
-		}
-		hangUp := context.AfterFunc(ctx, func() { _ = line.Close() })
-		if err := line.say(m.join()); err != nil {
-			m.trouble("joining: " + err.Error())
-		}
-		end := line.listen(m.hear)
-		hangUp()
-		if ctx.Err() != nil {
-			return
-		}
-		m.crowd.left(m, end)
-		if m.lost = time.Now(); !end.clean() {
-			m.unclean++
-			m.trouble(fmt.Sprintf("the connection ended with %+v", end))
-		}
-		pause(ctx, m.crowd.wait(end))
-	}
-}
-
-// join is the member's request: from where it stands, if it stands anywhere.
-func (m *rollingMember) join() []byte {
-	b := fmt.Appendf(nil, `{"type":"joinGroup","group":%q,"ackId":1`, m.crowd.plan.GroupName(m.group))
-	if m.since != "" {
-		b = fmt.Appendf(b, `,"since":%q`, m.since)
-	}
-	return append(b, '}')
-}
-
-func (m *rollingMember) trouble(why string) {
-	if m.why == "" {
-		m.why = why
-	}
-}
-
-// positionMark stands before a position in a frame; the payload has no quotes.
-var positionMark = []byte(`"position":"`)
-
-// hear takes one frame.
-func (m *rollingMember) hear(b []byte) {
-	p, ok := findPayload(b, m.crowd.plan.Size)
-	if !ok {
-		m.reply(b)
-		return
-	}
-	now := time.Now()
-	if !m.last.IsZero() {
-		m.silence = max(m.silence, now.Sub(m.last))
-	}
-	m.last = now
-	m.delivered++
-	switch m.seen.Observe(p.Seq) {
-	case Duplicated:
-		m.twice++
-	case Reordered:
-		m.disordered++
-	}
-	if p.Group != m.group {
-		m.trouble(fmt.Sprintf("a message to group %d", p.Group))
-		m.disordered++
-	}
-	if at := bytes.LastIndex(b, positionMark); at >= 0 {
-		position, _, _ := bytes.Cut(b[at+len(positionMark):], []byte(`"`))
-		m.since = string(position)
-	}
-}
-
-// reply takes the ack of the join.
-func (m *rollingMember) reply(b []byte) {
-	var f rollingFrame
-	if json.Unmarshal(b, &f) != nil || f.Type != "ack" {
-		return
-	}
-	switch recovered := f.Recovered != nil && *f.Recovered; {
-	case !f.Success:
-		m.trouble("the join was refused: " + f.Error.Name + ": " + f.Error.Message)
-		return
-	case m.since == "":
-		m.since = f.Position
-	case !recovered:
-		m.unrecovered++
-		m.since = f.Position
-	}
-	m.crowd.joined(m)
 }

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/tidegate/tidegate/gateway/wire"
 )
 
 // rollingPublisher publishes to its share of the groups, one after the other, through
@@ -44,7 +46,7 @@ func newRollingPublisher(c *crowd, id int) *rollingPublisher {
 // when quiet is, and then stays for the acks.
 func (p *rollingPublisher) live(ctx context.Context, start, quiet <-chan struct{}) {
 	for ctx.Err() == nil {
-		line, _, err := openRolling(ctx, p.crowd.plan, p.crowd.plan.Connections+p.id)
+		line, _, err := openRolling(ctx, p.crowd.plan, p.crowd.plan.Connections+p.id, wire.Protocol, "")
 		if err != nil {
 			return
 		}

@@ -122,6 +122,9 @@ func (r *Rolling) judge(o rollingOptions) {
 
 // how says in words what is not as usual.
 func (o rollingOptions) how() (text string) {
+	if o.reliable {
+		text += ", reliable sessions"
+	}
 	if o.eager {
 		text += ", clients do not wait"
 	}
