@@ -14,8 +14,6 @@ import (
 	"time"
 
 	"github.com/gobwas/ws"
-
-	"github.com/tidegate/tidegate/gateway/wire"
 )
 
 const (
@@ -97,7 +95,7 @@ func upgrade(ctx context.Context, p Plan, id int) (net.Conn, *bufio.Reader, erro
 		},
 	}
 	if !p.Plain() {
-		d.Protocols = []string{wire.Protocol}
+		d.Protocols = []string{p.Protocol()}
 	}
 	if p.Token != "" {
 		d.Header = ws.HandshakeHeaderHTTP(http.Header{"Authorization": {"Bearer " + p.Token}})
@@ -108,9 +106,9 @@ func upgrade(ctx context.Context, p Plan, id int) (net.Conn, *bufio.Reader, erro
 		return nil, nil, status
 	case err != nil:
 		return nil, nil, remedy(err)
-	case !p.Plain() && hs.Protocol != wire.Protocol:
+	case !p.Plain() && hs.Protocol != p.Protocol():
 		_ = conn.Close()
-		return nil, nil, fmt.Errorf("the server does not speak %s at this address; for a route with bare payloads write %s where the group's name stands", wire.Protocol, groupMark)
+		return nil, nil, fmt.Errorf("the server does not speak %s at this address; for a route with bare payloads write %s where the group's name stands", p.Protocol(), groupMark)
 	}
 	return conn, buffered, nil
 }

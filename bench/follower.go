@@ -14,12 +14,13 @@ import (
 // steady one stays and comes back at once when its connection ends; others wander:
 // they join, leave and come back to any node all the time.
 type Follower struct {
-	id     int
-	trial  *Trial
-	groups []int
-	steady bool
-	stalls bool       // it stops reading while the trial's gate is closed
-	draw   *rand.Rand // owned by follow's goroutine
+	id      int
+	trial   *Trial
+	groups  []int
+	steady  bool
+	session *session   // of the reliable subprotocol; nil: it speaks the plain one
+	stalls  bool       // it stops reading while the trial's gate is closed
+	draw    *rand.Rand // owned by follow's goroutine
 
 	mu      sync.Mutex // guards what follows
 	link    *Link      // nil while there is none
@@ -34,7 +35,10 @@ type Follower struct {
 // spot is where a follower stands in a group.
 type spot struct {
 	in    bool
+	stays bool           // it was in when the link ended, and the session has it still
 	since string         // the position to go on from; empty: it knows none
+	place Place          // the same
+	early []Event        // what came before the ack of the join
 	top   map[int]uint64 // by speaker, the highest number heard, plus one
 }
 
@@ -99,13 +103,13 @@ func (f *Follower) wander(ctx context.Context) {
 		parts, at, apart := f.draw.IntN(2) == 0, f.draw.IntN(len(f.groups)), f.upTo(300*time.Millisecond)
 		if l := f.enter(ctx); l != nil {
 			f.linger(ctx, l, stay/2)
-			if parts {
+			if parts && f.session == nil {
 				f.leave(l, f.groups[at])
 				f.linger(ctx, l, apart)
 				f.rejoin(ctx, l, f.groups[at])
 			}
 			f.linger(ctx, l, stay/2)
-			l.Close(polite)
+			f.depart(l, polite)
 		}
 		if forgets {
 			f.forget(f.groups[at])
@@ -143,15 +147,21 @@ func (f *Follower) enter(ctx context.Context) *Link {
 	if f.stalls {
 		p.Small = func(int) int { return 16 << 10 }
 	}
-	l, err := openLink(ctx, p, f.id, f.hear, f.ended)
+	l, err := openLink(ctx, f.recovering(p), f.id, f.hear, f.ended)
 	if err != nil {
 		return nil
 	}
 	f.mu.Lock()
 	f.link = l
+	clear(f.pending) // of a link that ended while it was asked
 	f.mu.Unlock()
+	if f.session != nil && !f.welcome(ctx, l) {
+		return nil
+	}
 	for _, g := range f.groups {
-		f.join(l, g)
+		if f.outside(g) {
+			f.join(l, g)
+		}
 	}
 	// A join that is refused while Redis is away is asked for again.
 	for !f.home() && ctx.Err() == nil {
@@ -203,6 +213,19 @@ func (f *Follower) settled() bool {
 	stays := f.stays
 	f.mu.Unlock()
 	return stays && f.home()
+}
+
+// state is how it stands, for who asks why it is not home.
+func (f *Follower) state() string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var out []int
+	for g, s := range f.spots {
+		if !s.in {
+			out = append(out, g)
+		}
+	}
+	return fmt.Sprintf("connected %t, wanders %t, outside of %v, %s unanswered, its connections ended with %v", f.link != nil, !f.stays, out, plural(len(f.pending), "request"), f.closes)
 }
 
 // join asks to be in a group, from where it stood.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -23,38 +24,61 @@ import (
 type script struct {
 	answers [][]string // by request; "cut" ends the connection
 	heard   chan string
+
+	reliable  bool       // it speaks the reliable subprotocol
+	greetings [][]string // by connection, said before anything is asked; "1008" refuses it
+	asked     chan string
 }
 
 // serve starts the server as the only node of a trial.
 func (s *script) serve(t *testing.T, groups int) *Trial {
 	t.Helper()
-	s.heard = make(chan string, 100)
-	next := 0
+	s.heard, s.asked = make(chan string, 100), make(chan string, 100)
+	next, connections := 0, 0
+	protocol := wire.Protocol
+	if s.reliable {
+		protocol = wire.ReliableProtocol
+	}
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		up := ws.HTTPUpgrader{Protocol: func(p string) bool { return p == wire.Protocol }}
+		up := ws.HTTPUpgrader{Protocol: func(p string) bool { return p == protocol }}
 		conn, _, _, err := up.Upgrade(r, w)
 		if err != nil {
 			return
 		}
 		defer conn.Close()
+		s.asked <- r.URL.RawQuery
+		if connections++; connections <= len(s.greetings) && !utter(conn, s.greetings[connections-1]) {
+			return
+		}
 		for next < len(s.answers) {
 			b, err := wsutil.ReadClientText(conn)
 			if err != nil {
 				return
 			}
 			s.heard <- string(b)
-			lines := s.answers[next]
 			next++
-			for _, line := range lines {
-				if line == "cut" || wsutil.WriteServerText(conn, []byte(line)) != nil {
-					return
-				}
+			if !utter(conn, s.answers[next-1]) {
+				return
 			}
 		}
 	}))
 	t.Cleanup(srv.Close)
 	return &Trial{o: trialOptions{groups: groups, seed: 1}, start: time.Now(), settling: make(chan struct{}),
 		nodes: []*Node{{URL: "ws" + strings.TrimPrefix(srv.URL, "http")}}}
+}
+
+// utter says the lines, and reports whether the connection goes on.
+func utter(conn net.Conn, lines []string) bool {
+	for _, line := range lines {
+		switch {
+		case line == "1008":
+			_ = ws.WriteFrame(conn, ws.NewCloseFrame(ws.NewCloseFrameBody(1008, "unknown session")))
+			return false
+		case line == "cut" || wsutil.WriteServerText(conn, []byte(line)) != nil:
+			return false
+		}
+	}
+	return true
 }
 
 func ack(id, n int, more string) string {

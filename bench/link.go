@@ -31,9 +31,14 @@ type Notice struct {
 	Position  string
 	Recovered bool
 	Gap       bool // on a message: others before it were lost
-	Data      json.RawMessage
-	Message   string
-	Error     struct{ Name, Message string }
+
+	// Of the reliable subprotocol.
+	SequenceID        uint64
+	ConnectionID      string
+	ReconnectionToken string
+	Data              json.RawMessage
+	Message           string
+	Error             struct{ Name, Message string }
 }
 
 // Link is one connection of a client that lives its own life, unlike those of a

@@ -1,10 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/tidegate/tidegate/gateway/wire"
 )
 
 // What "held" means. A publish is on schedule if it left within maxLateness of
@@ -41,6 +44,7 @@ type Plan struct {
 
 	Joins int              `json:"-"`   // groups each connection joins beside its own, for idle; -1: not even that
 	Small func(id int) int `json:"-"`   // the receive buffer of a connection, in bytes; nil or 0: the system's own
+	Speak string           `json:"-"`   // the subprotocol; empty: wire.Protocol
 	Run   string           `json:"run"` // part of each group's name, so that runs do not hear each other
 }
 
@@ -66,6 +70,9 @@ func (p Plan) Layout() Layout {
 
 // Plain reports whether the connections are simple clients on a route.
 func (p Plan) Plain() bool { return strings.Contains(p.URL, groupMark) }
+
+// Protocol is the subprotocol that connections ask for.
+func (p Plan) Protocol() string { return cmp.Or(p.Speak, wire.Protocol) }
 
 // GroupName is the name of a group on the server. Letters, digits and hyphens
 // only, so that it may stand in a URL and in JSON as it is.

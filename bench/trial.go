@@ -264,6 +264,9 @@ func (t *Trial) populate() {
 		}
 		f := newFollower(t, i, groups, steady)
 		f.stalls = t.fault.stalls && i%5 == 0
+		if i%2 == 1 {
+			f.session = &session{}
+		}
 		t.followers = append(t.followers, f)
 	}
 	for i := range t.o.speakers {
@@ -277,7 +280,7 @@ func (t *Trial) allHome() error {
 	settling := t.ended(context.Background(), t.settling)
 	for _, f := range t.followers {
 		if (f.steady || settling) && !f.settled() {
-			return fmt.Errorf("member %d is not", f.id)
+			return fmt.Errorf("member %d is not: %s", f.id, f.state())
 		}
 	}
 	return nil

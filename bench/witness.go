@@ -8,6 +8,12 @@ func (f *Follower) hear(n *Notice) {
 	if f.stalls {
 		f.trial.gate.Wait()
 	}
+	f.write(n)
+	f.acknowledge()
+}
+
+// write is hear with the lock.
+func (f *Follower) write(n *Notice) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	now := f.trial.elapsed()
@@ -18,6 +24,8 @@ func (f *Follower) hear(n *Notice) {
 		f.message(n, now)
 	case n.Type == "system" && n.Event == "gap":
 		f.told(n, now)
+	case n.Type == "system" && n.Event == "connected" && f.session != nil:
+		f.connected(n, now)
 	}
 }
 
@@ -54,7 +62,8 @@ func (f *Follower) answer(n *Notice, now time.Duration) {
 	default:
 		s.since = n.Position
 	}
-	f.events = append(f.events, e)
+	f.events = append(append(f.events, e), s.early...)
+	s.early = nil
 }
 
 // message takes a message. The caller holds the lock.
@@ -66,10 +75,13 @@ func (f *Follower) message(n *Notice, now time.Duration) {
 		f.trial.wrong("member %d: a message of group %q at position %q", f.id, n.Group, n.Position)
 		return
 	}
-	if n.Gap {
-		f.events = append(f.events, Event{Kind: sawGap, Group: g, Place: p.before(), At: now})
+	if f.session != nil && f.session.repeats(n.SequenceID, p, s.place) {
+		return
 	}
-	s.since = n.Position
+	if n.Gap {
+		f.note(s, Event{Kind: sawGap, Group: g, Place: p.before(), At: now})
+	}
+	s.since, s.place = n.Position, p
 	m, ours := findPayload(n.Data, payloadMin)
 	if !ours {
 		return // the fault's own, such as an entry from the future
@@ -80,7 +92,17 @@ func (f *Follower) message(n *Notice, now time.Duration) {
 	}
 	said := Said{m.Slot, m.Seq}
 	s.top[m.Slot] = max(s.top[m.Slot], m.Seq+1)
-	f.events = append(f.events, Event{Kind: sawMessage, Group: g, Said: said, Place: p, At: now, Sent: m.Due})
+	f.note(s, Event{Kind: sawMessage, Group: g, Said: said, Place: p, At: now, Sent: m.Due})
+}
+
+// note keeps an event of a group. What comes to a session before the ack of its join
+// belongs behind it. The caller holds the lock.
+func (f *Follower) note(s *spot, e Event) {
+	if f.session != nil && !s.in {
+		s.early = append(s.early, e)
+		return
+	}
+	f.events = append(f.events, e)
 }
 
 // told takes the notice of a loss. The caller holds the lock.
@@ -91,8 +113,9 @@ func (f *Follower) told(n *Notice, now time.Duration) {
 		f.trial.wrong("member %d: a gap of group %q at position %q", f.id, n.Group, n.Position)
 		return
 	}
-	f.spots[g].since = n.Position
-	f.events = append(f.events, Event{Kind: sawGap, Group: g, Place: p, At: now})
+	s := f.spots[g]
+	s.since, s.place = n.Position, p
+	f.note(s, Event{Kind: sawGap, Group: g, Place: p, At: now})
 }
 
 // ended notes that the link is gone, and that nothing it was asked will be answered.
@@ -100,8 +123,16 @@ func (f *Follower) ended(why error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	now := f.trial.elapsed()
+	greeted := f.session == nil || f.session.welcomed
+	if f.session != nil {
+		f.session.ended(len(f.pending) > 0, why)
+	}
 	clear(f.pending)
 	for g, s := range f.spots {
+		s.early = nil
+		if greeted {
+			s.stays = s.in
+		}
 		if s.in {
 			s.in = false
 			f.events = append(f.events, Event{Kind: sawPart, Group: g, At: now})
