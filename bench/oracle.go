@@ -37,18 +37,20 @@ type Findings struct {
 	Evidence []string `json:"evidence,omitempty"`
 }
 
-// brokenLimit bounds Broken: what is wrong once is wrong a thousand times.
-const brokenLimit = 5
+// brokenLimit bounds Broken, by what is wrong: what is wrong once is wrong a thousand
+// times.
+const brokenLimit = 3
 
 // Passed reports whether every promise was kept.
 func (f *Findings) Passed() bool {
 	return f.Lost+f.Duplicated+f.Reordered+f.Stray+f.Denied+f.Moved+f.Gone+f.Needless+len(f.Broken) == 0
 }
 
-// note keeps an example, and of the first all that there is.
-func (m *membership) note(format string, args ...any) {
+// note keeps an example of what is wrong for the n-th time, and of the first of all
+// what there is.
+func (m *membership) note(n int, format string, args ...any) {
 	f := m.findings
-	if len(f.Broken) < brokenLimit {
+	if n <= brokenLimit {
 		f.Broken = append(f.Broken, fmt.Sprintf("member %d, group %d: ", m.id, m.group)+fmt.Sprintf(format, args...))
 	}
 	if len(f.Evidence) > 0 {
@@ -188,12 +190,12 @@ func (m *membership) message(e Event) {
 	f := m.findings
 	if m.truths.known[e.Said] == nil || !m.in {
 		f.Stray++
-		m.note("message %v at %v, which nobody said, or where the member is not", e.Said, e.Place)
+		m.note(f.Stray, "message %v at %v, which nobody said, or where the member is not", e.Said, e.Place)
 		return
 	}
 	if m.heard[e.Said] {
 		f.Duplicated++
-		m.note("message %v at %v came twice, the second time %v after the start", e.Said, e.Place, e.At)
+		m.note(f.Duplicated, "message %v at %v came twice, the second time %v after the start", e.Said, e.Place, e.At)
 		return
 	}
 	m.heard[e.Said] = true
@@ -202,7 +204,7 @@ func (m *membership) message(e Event) {
 	s.last = max(s.last, m.truths.settled(e))
 	if e.Place.compare(s.to) <= 0 || e.Said.Seq < m.last[e.Said.Speaker] {
 		f.Reordered++
-		m.note("message %v at %v came after %v, %v after the start", e.Said, e.Place, s.to, e.At)
+		m.note(f.Reordered, "message %v at %v came after %v, %v after the start", e.Said, e.Place, s.to, e.At)
 	}
 	m.last[e.Said.Speaker] = max(m.last[e.Said.Speaker], e.Said.Seq+1)
 	if e.Place.compare(s.to) > 0 {
@@ -273,7 +275,7 @@ func (m *membership) loss(t truth, tail bool) {
 		f.Tails++
 		where = "at its end"
 	}
-	m.note("message %v at %v (said %v after the start, kept %t) is missing %s and nobody said so", t.Said, t.Place, t.Sent, t.Kept, where)
+	m.note(f.Lost, "message %v at %v (said %v after the start, kept %t) is missing %s and nobody said so", t.Said, t.Place, t.Sent, t.Kept, where)
 }
 
 // timing measures a member that stayed.
