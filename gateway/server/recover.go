@@ -36,8 +36,7 @@ const (
 	releaseWait   = 1500 * time.Millisecond // for a node that lives to let go of a session
 	recoveryTries = 20                      // that find the pool full, or the broker away
 	recoveryPause = 250 * time.Millisecond
-	// leap is by how much numbers jump over a dead node's last checkpoint: what it has
-	// sent after that is sent again, and must not be taken for what the client has.
+	// leap is by how much numbers jump beyond the clock, for clocks that differ.
 	leap = 1_000_000
 )
 
@@ -255,8 +254,8 @@ func (v *recovery) found(c *record, o outcome) {
 	s.connected()
 	s.watchExpiry()
 	r.replay = newReplay(s, c.Runs)
-	if o == recoveredDead {
-		r.window.last += leap
+	if o == recoveredDead || o == recoveredKept {
+		r.window.last = beyond(r.window.last)
 	}
 	r.rejoining = append([]place(nil), c.Groups...)
 	for _, p := range c.Groups {
@@ -268,3 +267,9 @@ func (v *recovery) found(c *record, o outcome) {
 		s.message(frame)
 	}
 }
+
+// beyond is a number above all that the client can have had. What is kept of a session may
+// be older than what it got last: its node has died since, or the broker has lost what
+// was written later. What came after it is sent again, and must not be taken for what
+// the client has; hence numbers of a clock, in microseconds, which no session outruns.
+func beyond(last uint64) uint64 { return max(last, uint64(time.Now().UnixMicro())) + leap }

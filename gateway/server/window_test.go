@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"reflect"
 	"testing"
+	"time"
 
 	"github.com/tidegate/tidegate/broker"
 )
@@ -113,5 +114,20 @@ func TestAcksRestored(t *testing.T) {
 	}
 	if b.pending() {
 		t.Error("something is asked that was not")
+	}
+}
+
+// TestBeyond: who goes on twice from the same record, because the broker has lost what
+// was written later, is given other numbers than the first time.
+func TestBeyond(t *testing.T) {
+	const kept = 7
+	first := beyond(kept)
+	had := first + 1000              // what was sent after the first time
+	time.Sleep(2 * time.Millisecond) // which a thousand messages take
+	if again := beyond(kept); again <= had {
+		t.Errorf("numbers go on from %d, and the client has had up to %d", again, had)
+	}
+	if far := uint64(1 << 60); beyond(far) <= far {
+		t.Error("numbers go back")
 	}
 }
