@@ -16,6 +16,7 @@ type Fault struct {
 	options []string // of its servers
 	rewinds bool     // Redis may lose what it has acked
 	trims   bool     // streams are too short for those who are away
+	kills   bool     // a node dies: who comes back with a session may get its last seconds again
 	stalls  bool     // some members do not read for a while
 	adjust  func(trialOptions) trialOptions
 	play    func(ctx context.Context, t *Trial) error // does it, and waits until it is over
@@ -42,7 +43,7 @@ func faults() []Fault {
 		{name: "stop", about: "Redis stands still for 4 s", play: stopping(4 * time.Second)},
 		{name: "capacity", about: "streams too short for those who are away", trims: true, adjust: tooShort, play: func(context.Context, *Trial) error { return nil }},
 		{name: "stall", about: "a fifth of the members do not read for 10 s", stalls: true, adjust: large, play: stalling(10 * time.Second)},
-		{name: "node-kill", about: "kill -9 of one node of three", play: nodeKill},
+		{name: "node-kill", about: "kill -9 of one node of three", kills: true, play: nodeKill},
 		{name: "drain", about: "SIGTERM to one node of three", play: drain},
 	}
 	all = append(all, sentinelFaults()...)

@@ -15,9 +15,9 @@ import (
 const (
 	// ackEvery is how many messages a session acks at once.
 	ackEvery = 16
-	// deathJump is less than what numbers jump by when a session's node has died, and
-	// more than they do otherwise.
-	deathJump = 500_000
+	// recoveryJump is less than what numbers jump by when a session goes on from what was
+	// kept of it, and more than they do otherwise.
+	recoveryJump = 500_000
 )
 
 // session is a follower's place in the reliable subprotocol. Its fields are guarded by
@@ -27,7 +27,7 @@ type session struct {
 	welcomed  bool   // the link has its greeting
 	last      uint64 // the highest number that came
 	acked     uint64
-	died      bool // its node has, and what came last may come again
+	again     bool // it went on from what was kept of it, which may be old
 }
 
 // recovering points a plan at the session, if the follower has one.
@@ -81,15 +81,16 @@ func (f *Follower) connected(n *Notice, now time.Duration) {
 }
 
 // repeats takes the number of a message at a place, and reports whether it is one that
-// came before: a client has to drop those that are not above the last. After
-// the death of a node they may come with new numbers, and the same place.
-func (s *session) repeats(number uint64, p, last Place) bool {
+// came before: a client has to drop those that are not above the last. Where old is
+// true, after the death of a node or if Redis has lost what was written last, they
+// may come with new numbers, and the same place.
+func (s *session) repeats(number uint64, p, last Place, old bool) bool {
 	if number <= s.last {
 		return true
 	}
-	s.died = s.died || s.last > 0 && number > s.last+deathJump
+	s.again = s.again || s.last > 0 && number > s.last+recoveryJump
 	s.last = number
-	return s.died && p.compare(last) <= 0
+	return old && s.again && p.compare(last) <= 0
 }
 
 // acknowledge acks what came, now and then.

@@ -11,9 +11,10 @@ import (
 func TestSessionRepeats(t *testing.T) {
 	t.Parallel()
 	var s session
+	old := true
 	f := func(number, at, last uint64, want bool) {
 		t.Helper()
-		if got := s.repeats(number, Place{Ms: at}, Place{Ms: last}); got != want {
+		if got := s.repeats(number, Place{Ms: at}, Place{Ms: last}, old); got != want {
 			t.Errorf("number %d at %d after %d: repeats %t, want %t", number, at, last, got, want)
 		}
 	}
@@ -24,6 +25,8 @@ func TestSessionRepeats(t *testing.T) {
 	f(40_000, 9, 10, false) // numbers may jump, and nobody has died
 	f(1_040_001, 10, 10, true)
 	f(1_040_002, 11, 10, false)
+	old = false
+	f(1_040_003, 10, 11, false) // where nobody died that is for the judge, too
 }
 
 // A session goes on on the next connection, in its groups and with its numbers, and

@@ -75,7 +75,7 @@ func (f *Follower) message(n *Notice, now time.Duration) {
 		f.trial.wrong("member %d: a message of group %q at position %q", f.id, n.Group, n.Position)
 		return
 	}
-	if f.session != nil && f.session.repeats(n.SequenceID, p, s.place) {
+	if f.session != nil && f.session.repeats(n.SequenceID, p, s.place, f.trial.fault.kills || f.trial.fault.rewinds) {
 		return
 	}
 	if n.Gap {
