@@ -62,14 +62,23 @@ func everywhere(host string) bool {
 	return host == "" || err == nil && ip.IsUnspecified()
 }
 
-// validOrigin is what a browser sends as Origin, or "*" for any. The scheme is
-// free: applications in a web view have their own.
+// validOrigin is what a browser sends as Origin, with "*." before its host or not, or "*"
+// for any. The scheme is free: applications in a web view have their own. A star right
+// before a top-level domain would be everybody.
 func validOrigin(s string) bool {
 	if s == "*" {
 		return true
 	}
-	u, err := url.Parse(s)
-	return err == nil && u.Scheme != "" && u.Hostname() != "" && (u.Port() == "" || validPort(u.Port())) && strings.EqualFold(s, u.Scheme+"://"+u.Host)
+	u, err := url.Parse(strings.Replace(s, "://*.", "://", 1))
+	if err != nil || u.Scheme == "" || u.Hostname() == "" || strings.Contains(u.Host, "*") || strings.HasSuffix(u.Host, ":") {
+		return false
+	}
+	wild := strings.Contains(s, "*")
+	_, notName := netip.ParseAddr(u.Hostname())
+	if wild && (notName == nil || u.Hostname() != "localhost" && !strings.Contains(u.Hostname(), ".")) {
+		return false
+	}
+	return (u.Port() == "" || validPort(u.Port())) && strings.EqualFold(strings.Replace(s, "*.", "", 1), u.Scheme+"://"+u.Host)
 }
 
 // validBroker is memory or the URL of a Redis. What else is in the URL is for the

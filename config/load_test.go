@@ -55,7 +55,7 @@ func TestSpellings(t *testing.T) {
 	f("routes", "/a/{group}=Chat, /b/{group}/x=chat", "[/a/{group}=chat, /b/{group}/x=chat]")
 	f("routes", "/a/{group}=chat,/a/{group}/=chat", "[/a/{group}=chat, /a/{group}/=chat]")
 	f("routes", "", "[]")
-	f("origins", "https://example.com,http://localhost:3000,capacitor://localhost,*", "[https://example.com, http://localhost:3000, capacitor://localhost, *]")
+	f("origins", "https://example.com,https://*.example.com:8443,http://*.localhost,http://localhost:3000,capacitor://localhost,*", "[https://example.com, https://*.example.com:8443, http://*.localhost, http://localhost:3000, capacitor://localhost, *]")
 	f("keys", "0123456789abcdef", "(1 hidden)")
 	f("echo", "/echo", `"/echo"`)
 	f("listen", "[::1]:0", `"[::1]:0"`)

@@ -81,6 +81,14 @@ func TestOrigins(t *testing.T) {
 	f("https://example.com?x")
 	f("https://example.com:99999")
 	f("https://:443")
+	f("https://example.com:")
+	f("https://*")
+	f("https://*.com")
+	f("https://*example.com")
+	f("https://a.*.example.com")
+	f("https://*.*.example.com")
+	f("https://*.127.0.0.1")
+	f("https://*.[::1]")
 	f("null")
 }
 

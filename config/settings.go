@@ -21,7 +21,7 @@ var rules = map[string]rule{
 	"routes":    routeList(),
 	"keys":      secret(list("keys of at least 16 bytes each, in quotes if all are digits, such as those of: openssl rand -hex 32; or file:PATH of a file with some", 0, validAccessKey)),
 	"keys_file": text(`the path of a file, or "" for none`, func(string) bool { return true }),
-	"origins":   list(`origins such as https://example.com or http://localhost:3000, without a path, or "*" for any`, 0, validOrigin),
+	"origins":   list(`origins such as https://example.com, https://*.example.com or http://localhost:3000, without a path, or "*" for any`, 0, validOrigin),
 
 	"auth.public_keys":     list("paths of files in PEM", 0, func(string) bool { return true }),
 	"auth.jwks":            keySetURL(),

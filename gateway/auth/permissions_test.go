@@ -35,7 +35,7 @@ func TestPermissions(t *testing.T) {
 func TestAllowOrigin(t *testing.T) {
 	f := func(allowed []string, origin, host string, want bool) {
 		t.Helper()
-		if got := AllowOrigin(allowed, origin, host); got != want {
+		if got := AllowOrigin(allowed, []string{origin}, host); got != want {
 			t.Errorf("%v, origin %q, host %q: %v", allowed, origin, host, got)
 		}
 	}

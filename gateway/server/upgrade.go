@@ -32,7 +32,7 @@ func (s *Server) checkUpgrade(w http.ResponseWriter, r *http.Request) bool {
 		s.reject(w, http.StatusUpgradeRequired, faultNotWebSocket, "Sec-WebSocket-Version must be 13")
 	case !validKey(r.Header.Get("Sec-WebSocket-Key")):
 		s.reject(w, http.StatusBadRequest, faultNotWebSocket, "Sec-WebSocket-Key must be 16 bytes in base64")
-	case !auth.AllowOrigin(s.Origins, r.Header.Get("Origin"), r.Host):
+	case !auth.AllowOrigin(s.Origins, r.Header.Values("Origin"), r.Host):
 		s.reject(w, http.StatusForbidden, faultOrigin, "this origin is not among those of the gateway's setting origins")
 	default:
 		return true
