@@ -8,6 +8,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # Clients that are not ours: the unmodified SDK and a real browser.
 clients() {
 	scripts/e2e/azure-client-test.sh
+	scripts/e2e/reliable-test.sh
 	scripts/e2e/browser-test.sh
 }
 

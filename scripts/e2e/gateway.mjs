@@ -64,6 +64,15 @@ export class Gateway {
     this.#listening = true;
   }
 
+  /** Kills it with SIGKILL, and waits until it is gone. */
+  async kill() {
+    const child = this.#process;
+    this.#process = null;
+    const exited = once(child, "exit");
+    child.kill("SIGKILL");
+    await exited;
+  }
+
   /** Ends it as an operator would, and waits until it is gone. */
   async stop() {
     const child = this.#process;
