@@ -137,7 +137,9 @@ type Broker interface {
 	// still in the stream, without a mark of a loss between: then a member that has
 	// what is up to since misses nothing if it goes on with Read from there. Who asks
 	// must be in the group already: a loss that comes afterwards it hears of there. The
-	// zero position stands for the beginning of all that was ever said; a group that was
+	// zero position stands for the beginning of all that was ever said, and one that
+	// Beginning has made for the same, when it is known that nothing had been said at a
+	// time, so that what the broker lost before that is no matter; a group that was
 	// forgotten after its expiry may count as one in which nothing was. A broker that
 	// does not know says false. It waits, as Read.
 	Resume(ctx context.Context, g Group, since Position) (whole bool, err error)

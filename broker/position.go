@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Position is where a message stands in its group's stream. Positions of one
@@ -26,6 +27,15 @@ func (p Position) Append(dst []byte) []byte {
 
 // IsZero reports whether p is the position before every message.
 func (p Position) IsZero() bool { return p == Position{} }
+
+// Beginning is the position before every message of a group in which nothing had been
+// said at a time. It is for Resume; Read takes the zero position for it.
+func Beginning(empty time.Time) Position { return Position{Seq: uint64(max(empty.UnixMilli(), 1))} }
+
+// Empty is the time that Beginning was given; false for other positions.
+func (p Position) Empty() (at time.Time, ok bool) {
+	return time.UnixMilli(int64(p.Seq)), p.Ms == 0 && p.Seq > 0
+}
 
 // Before reports whether p stands before q in the same stream.
 func (p Position) Before(q Position) bool {

@@ -20,6 +20,7 @@ type reliableClient struct {
 	doubled  int             // messages that came again with a new number
 	dropped  int             // messages that came again with their old one
 	refusals int
+	joins    uint64
 }
 
 // reliable opens a client of the reliable subprotocol.
@@ -115,10 +116,11 @@ func (c *reliableClient) numbered() (frame, uint64) {
 // enters joins a group; messages may come before the ack.
 func (c *reliableClient) enters(group string) {
 	c.t.Helper()
-	c.send(`{"type":"joinGroup","group":%q,"ackId":1}`, group)
+	c.joins++
+	c.send(`{"type":"joinGroup","group":%q,"ackId":%d}`, group, 1_000_000+c.joins)
 	for {
 		f, n := c.numbered()
-		if n == 0 && f.AckID == 1 && f.Success {
+		if n == 0 && f.AckID == 1_000_000+c.joins && f.Success {
 			return
 		}
 		c.got = append(c.got, f.number(c.t))

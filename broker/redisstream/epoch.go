@@ -62,11 +62,11 @@ func (e *epoch) took(a *epochAnswer) (changed bool, err error) {
 	return true, nil
 }
 
-// changedWithin reports whether this node saw a change within the time.
-func (e *epoch) changedWithin(d time.Duration) bool {
+// changedSince reports whether this node saw a change after a time.
+func (e *epoch) changedSince(t time.Time) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return !e.changed.IsZero() && time.Since(e.changed) < d
+	return e.changed.After(t)
 }
 
 // epochKey is where the master of a layout has its word; in a Cluster, the first of the

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/tidegate/tidegate/broker"
@@ -16,11 +17,17 @@ func (b *Broker) Resume(ctx context.Context, g broker.Group, since broker.Positi
 	if b.closed.Load() {
 		return false, broker.ErrClosed
 	}
+	empty, beginning := since.Empty()
+	if beginning {
+		since = broker.Position{}
+	} else {
+		empty = time.Now().Add(-b.config.Limits.GroupExpiry)
+	}
 	if after, found := b.holds(g, since); found {
 		return !slices.ContainsFunc(after, func(h held) bool { return h.message != nil && h.message.Lost }), nil
 	}
 	if since.IsZero() {
-		if whole, err = b.untrimmed(ctx, g); err != nil || !whole {
+		if whole, err = b.untrimmed(ctx, g, empty); err != nil || !whole {
 			return false, err
 		}
 	}
@@ -42,16 +49,16 @@ func (b *Broker) holds(g broker.Group, since broker.Position) (after []held, fou
 
 // untrimmed reports whether a group's stream has every entry that was ever added to it.
 // A group without one may be new, or have expired, which is the same, or be lost: that it
-// is if the server's whole history was a short time ago.
-func (b *Broker) untrimmed(ctx context.Context, g broker.Group) (bool, error) {
+// is if the server's whole history was, after the time at which the group was empty.
+func (b *Broker) untrimmed(ctx context.Context, g broker.Group, empty time.Time) (bool, error) {
 	info, err := b.commands().XInfoStream(ctx, b.key(g)).Result()
 	switch {
 	case redis.HasErrorPrefix(err, "no such key"):
-		return !b.epoch.changedWithin(b.config.Limits.GroupExpiry), nil
+		return !b.epoch.changedSince(empty), nil
 	case err != nil:
 		return false, fmt.Errorf("redisstream: resume %s: %w: %w", g, broker.ErrUnavailable, err)
 	}
-	return info.EntriesAdded == info.Length && !b.epoch.changedWithin(b.config.Limits.GroupExpiry), nil
+	return info.EntriesAdded == info.Length && !b.epoch.changedSince(empty), nil
 }
 
 // unmarked reports whether the entry at a position is there, and no mark of a loss after

@@ -140,11 +140,13 @@ func (r *relay) look(g broker.Group, p past) (f found) {
 	defer cancel()
 	if p.resumes {
 		var begin []*broker.Message
+		from := p.since
 		if p.since.IsZero() { // nothing stands there that could be read on from
 			begin, f.err = r.broker.Read(ctx, g, p.since, 1)
+			from = p.empty
 		}
 		if f.err == nil {
-			f.whole, f.err = r.broker.Resume(ctx, g, p.since)
+			f.whole, f.err = r.broker.Resume(ctx, g, from)
 		}
 		if f.whole || f.err != nil {
 			f.first = oldest(begin)

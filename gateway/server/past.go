@@ -12,6 +12,7 @@ import (
 type past struct {
 	since   broker.Position // go on from there
 	resumes bool            // since was given
+	empty   broker.Position // in place of a since that is zero, if it is known when nothing had been said
 	history int             // the last so many messages; since comes first, if it can be honoured
 	silent  bool            // the client has not asked for it, and does not hear of gaps
 }

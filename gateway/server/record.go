@@ -3,6 +3,7 @@ package server
 import (
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"github.com/tidegate/tidegate/broker"
 	"github.com/tidegate/tidegate/gateway/wire"
@@ -30,6 +31,10 @@ type place struct {
 	From    broker.Position
 	Notices bool // it has asked to be told of gaps
 	Watches bool // and of who is there
+
+	// Empty is when nothing had been said in the group yet, if From is zero: what was lost
+	// before that is no matter.
+	Empty broker.Position
 }
 
 // sessionKey is where a session's record is kept, for all nodes.
@@ -48,7 +53,11 @@ func (s *session) record() *record {
 	for _, m := range s.memberships {
 		if m.Member.from != notYet {
 			g := m.Group.Topic.group
-			c.Groups = append(c.Groups, place{g.Name, m.Member.from, m.Member.notices, s.server.attendance.watches(s, g)})
+			p := place{Group: g.Name, From: m.Member.from, Notices: m.Member.notices, Watches: s.server.attendance.watches(s, g)}
+			if p.From.IsZero() {
+				p.Empty = broker.Beginning(time.Now())
+			}
+			c.Groups = append(c.Groups, p)
 		}
 	}
 	c.Groups = append(c.Groups, r.rejoining...)

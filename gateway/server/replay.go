@@ -157,7 +157,7 @@ func (s *session) rejoin(p place) {
 	if s.stage == departed || !s.reliable.rejoins(p.Group) {
 		return
 	}
-	from, g := &past{since: p.From, resumes: true, silent: !p.Notices}, broker.Group{Hub: s.hub, Name: p.Group}
+	from, g := &past{since: p.From, resumes: true, empty: p.Empty, silent: !p.Notices}, broker.Group{Hub: s.hub, Name: p.Group}
 	s.server.relay.join(s, g, from, func(e entered) {
 		switch {
 		case !s.reliable.rejoins(p.Group), s.stage == departed, s.reliable.released != nil:

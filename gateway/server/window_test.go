@@ -87,7 +87,7 @@ func TestWindowBound(t *testing.T) {
 func TestRecordRoundTrip(t *testing.T) {
 	c := &record{
 		ID: "id", Hub: "chat", User: "ann", Token: "t", Owner: "n", Detached: true, Last: 1 << 62, Acked: 7,
-		Groups: []place{{"g", broker.Position{Ms: 1 << 63, Seq: 5}, true, false}, {everyone, broker.Position{}, false, true}},
+		Groups: []place{{"g", broker.Position{Ms: 1 << 63, Seq: 5}, true, false, broker.Position{}}, {everyone, broker.Position{}, false, true, broker.Position{Seq: 5}}},
 		Runs:   []sent{{"g\u2028\"", 8, 3, at(1), at(9)}},
 		Acks:   []ackRun{{1, 5}, {7, 7}},
 	}
