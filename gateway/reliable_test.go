@@ -271,6 +271,7 @@ func TestReliableKilled(t *testing.T) {
 		if i == 3 {
 			time.Sleep(2500 * time.Millisecond) // checkpoints are made, of these and not of the rest
 		}
+		c.enters("h")
 		c.enters("g")
 		publisher.count(said, said+49)
 		said += 50
@@ -279,17 +280,36 @@ func TestReliableKilled(t *testing.T) {
 		c.hear(said - 1 - 20)
 		c.acks()
 	}
-	publisher.count(said, said+49)
-	said += 50
+	second := other.connect("chat")
+	both := func(count int) {
+		for i := said; i < said+count; i++ {
+			publisher.say1("g", i)
+			second.say1("h", i)
+		}
+		said += count
+	}
+	beside := said
+	both(50)
+	for _, c := range clients {
+		c.hear(said - 1)
+	}
 	if err := dying.cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
 	<-dying.ended
-	publisher.count(said, said+49)
-	said += 50
+	both(50)
 	for i, c := range clients {
 		c.recover(other)
 		c.hear(said - 1)
+		for len(c.beside) < said-beside {
+			f, _ := c.numbered()
+			c.beside = append(c.beside, f.number(t))
+		}
+		for k, n := range c.beside {
+			if n != beside+k {
+				t.Fatalf("client %d, in the other group: got %d, want %d", i, n, beside+k)
+			}
+		}
 		if want := i * 50; c.got[0] > want {
 			t.Errorf("client %d has its first message at %d, want %d or before", i, c.got[0], want)
 		}

@@ -21,6 +21,7 @@ type reliableClient struct {
 	dropped  int             // messages that came again with their old one
 	refusals int
 	joins    uint64
+	beside   []int // numbers of another group
 }
 
 // reliable opens a client of the reliable subprotocol.
@@ -123,7 +124,9 @@ func (c *reliableClient) enters(group string) {
 		if n == 0 && f.AckID == 1_000_000+c.joins && f.Success {
 			return
 		}
-		c.got = append(c.got, f.number(c.t))
+		if f.Group == "g" {
+			c.got = append(c.got, f.number(c.t))
+		}
 	}
 }
 
@@ -136,6 +139,10 @@ func (c *reliableClient) hear(to int) {
 			c.t.Fatalf("got %+v, want a message", f)
 		}
 		at := f.number(c.t)
+		if f.Group != "g" {
+			c.beside = append(c.beside, at)
+			continue
+		}
 		if k := len(c.got); k > 0 && at != c.got[k-1]+1 {
 			c.t.Fatalf("got %d after %d (%d refusals, %d dropped, %d doubled)", at, c.got[k-1], c.refusals, c.dropped, c.doubled)
 		}
