@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/tidegate/tidegate/gateway/auth"
 	"github.com/tidegate/tidegate/gateway/wire"
@@ -55,7 +56,7 @@ func (s *Server) serveHub(w http.ResponseWriter, r *http.Request) {
 	if protocol == wire.ReliableProtocol {
 		c.reliable = &reliable{token: rand.Text()}
 		if id := query.Get("awps_connection_id"); id != "" {
-			c.reliable.recovery = &recovery{session: c, id: strings.Clone(id), token: strings.Clone(query.Get("awps_reconnection_token"))}
+			c.reliable.recovery = &recovery{session: c, began: time.Now(), id: strings.Clone(id), token: strings.Clone(query.Get("awps_reconnection_token"))}
 		}
 	}
 	if !s.readWarning(w, query, c) {

@@ -129,7 +129,7 @@ func (k *keeper) take(id string) *record {
 // run writes what waits, until ctx ends.
 func (k *keeper) run(ctx context.Context) {
 	defer close(k.ended)
-	checkpoint := time.NewTicker(k.server.Sessions.Checkpoint)
+	checkpoint := time.NewTicker(max(k.server.Sessions.Checkpoint/checkpointParts, time.Millisecond))
 	defer checkpoint.Stop()
 	refreshed := time.Now()
 	for ctx.Err() == nil {

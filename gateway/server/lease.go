@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"slices"
+	"sync"
 	"time"
 )
 
@@ -55,9 +56,29 @@ func (s *Server) resign() {
 	}
 }
 
+// living is which nodes had a lease a moment ago: when a node has died, all of its clients
+// come at once, and each wants to know.
+type living struct {
+	mu    sync.Mutex // guards what follows; held while the broker is asked, so that one asks for all
+	nodes []string
+	asked time.Time
+}
+
+// livingFor is how long an answer is good.
+const livingFor = 200 * time.Millisecond
+
 // nodeLives reports whether a node has a lease. It waits for the broker, and so belongs
 // in the pool.
 func (s *Server) nodeLives(ctx context.Context, id string) (bool, error) {
-	living, err := s.relay.broker.Living(ctx)
-	return slices.Contains(living, id), err
+	l := &s.living
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if now := time.Now(); now.Sub(l.asked) > livingFor {
+		nodes, err := s.relay.broker.Living(ctx)
+		if err != nil {
+			return false, err
+		}
+		l.nodes, l.asked = nodes, now
+	}
+	return slices.Contains(l.nodes, id), nil
 }

@@ -25,16 +25,20 @@ type recovery struct {
 	nonce string    // by which the owner's answer is known, once it was asked
 	until time.Time // for it to answer
 	over  bool      // it has no better answer
+	polls int       // how often it was looked for an answer
 	tries int       // of what failed
+	began time.Time
 }
 
 // The bounds of a recovery.
 const (
 	earlyFrames   = 256
 	earlyBytes    = 1 << 20
-	recoveryPoll  = 50 * time.Millisecond
+	recoveryPoll  = 50 * time.Millisecond   // before the owner's answer is looked for; then twice that, and so on
+	slowestPoll   = 400 * time.Millisecond  // since there may be many
 	releaseWait   = 1500 * time.Millisecond // for a node that lives to let go of a session
-	recoveryTries = 20                      // that find the pool full, or the broker away
+	recoveryTries = 20                      // that find the broker away
+	recoveryTime  = 20 * time.Second        // in all: clients give up after 30
 	recoveryPause = 250 * time.Millisecond
 	// leap is by how much numbers jump beyond the clock, for clocks that differ.
 	leap = 1_000_000
@@ -112,13 +116,14 @@ func (v *recovery) refuse(o outcome) {
 // recovery.
 func (v *recovery) submit() {
 	if v.session.conn.Worker().Pool().TrySubmit(v.step) != nil {
+		v.tries-- // there is much to do, and nothing has failed
 		v.later(v.submit)
 	}
 }
 
 // later tries again after a pause, or gives up.
 func (v *recovery) later(f func()) {
-	if v.tries++; v.tries > recoveryTries {
+	if v.tries++; v.tries > recoveryTries || time.Since(v.began) > recoveryTime {
 		v.refuse(notPossible)
 		return
 	}
@@ -181,7 +186,10 @@ func (v *recovery) step() {
 }
 
 // poll looks again soon.
-func (v *recovery) poll() { time.AfterFunc(recoveryPoll, v.submit) }
+func (v *recovery) poll() {
+	time.AfterFunc(min(recoveryPoll<<min(v.polls, 8), slowestPoll), v.submit)
+	v.polls++
+}
 
 // answered looks whether the owner has let go. Called in the pool.
 func (v *recovery) answered(ctx context.Context) bool {

@@ -136,6 +136,9 @@ func (s *session) pursueAll() {
 type reliables struct {
 	all     map[*session]struct{}
 	changed []*session      // since their last checkpoint
+	due     []*session      // for the present one
+	share   int             // of them, in one part
+	part    int             // parts that are left
 	frames  reactor.Builder // where numbered messages are put together
 	runs    atomic.Int64    // in the windows of all; written by the loop alone
 }

@@ -86,6 +86,7 @@ type Server struct {
 	attendance *attendance // nil if no group is kept
 	keeper     *keeper
 	attached   attached
+	living     living
 	counts     counters
 
 	stop      context.CancelFunc
