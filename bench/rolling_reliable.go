@@ -20,8 +20,8 @@ type reliableSession struct {
 	acked     time.Time
 }
 
-// ackEvery is how often a client acks what it had, as the official ones do.
-const ackEvery = time.Second
+// rollingAcks is how often a client acks what it had, as the official ones do.
+const rollingAcks = time.Second
 
 // query is what it connects with: nothing the first time.
 func (s *reliableSession) query() string {
@@ -65,7 +65,7 @@ func (s *reliableSession) fresh(b []byte, line *rollingLine, now time.Time) bool
 		return false
 	}
 	s.last = n
-	if now.Sub(s.acked) > ackEvery {
+	if now.Sub(s.acked) > rollingAcks {
 		s.acked = now
 		_ = line.say(fmt.Appendf(nil, `{"type":"sequenceAck","sequenceId":%d}`, n))
 	}
