@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"slices"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -26,6 +27,8 @@ func newCluster(b *Broker, t *target) *cluster {
 		DialTimeout: timeout, ReadTimeout: timeout, WriteTimeout: timeout, PoolTimeout: timeout,
 		DialerRetries: o.DialerRetries, ContextTimeoutEnabled: true, DisableIdentity: true, PoolSize: o.PoolSize,
 		MaintNotificationsConfig: o.MaintNotificationsConfig,
+		// It asks anew when the layout changes (arrange); this is for an answer that was old.
+		ClusterStateReloadInterval: 5 * time.Second,
 		NewClient: func(o *redis.Options) *redis.Client {
 			o.Limiter = clusterLimiter{b, o.Addr}
 			return redis.NewClient(o)

@@ -188,6 +188,9 @@ func (b *Broker) keep(was *layout, addr string) (*master, error) {
 // arrange puts a layout in force.
 func (b *Broker) arrange(l *layout) {
 	b.layout.Store(l)
+	if b.cluster != nil {
+		b.cluster.client.ReloadState(b.ctx)
+	}
 	b.follows.rehome(l)
 }
 

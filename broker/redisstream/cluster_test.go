@@ -1,0 +1,42 @@
+package redisstream
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/tidegate/tidegate/broker"
+	"github.com/tidegate/tidegate/broker/brokertest"
+)
+
+// TestClusterValues: what is kept beside the streams is found again soon after a master
+// was killed and its replica took its place.
+func TestClusterValues(t *testing.T) {
+	t.Parallel()
+	c := brokertest.StartCluster(t)
+	// The client library's pool of the dead master looks once a second whether it is
+	// closed; the broker is closed before this runs.
+	t.Cleanup(func() { time.Sleep(1500 * time.Millisecond) })
+	b := subscribed(t, c.URL(), limits(), newReader())
+	const keys = 20 // on all masters
+	usable := func() bool {
+		for i := range keys {
+			key := fmt.Sprint("key", i)
+			if b.Put(t.Context(), []broker.Value{{Key: key, Data: []byte("x"), Lives: time.Minute}}) != nil {
+				return false
+			}
+			if data, err := b.Get(t.Context(), key); err != nil || string(data) != "x" {
+				return false
+			}
+			if _, err := b.Lease(t.Context(), key, time.Minute); err != nil {
+				return false
+			}
+		}
+		living, err := b.Living(t.Context())
+		return err == nil && len(living) == keys
+	}
+	eventually(t, "the Cluster can be used", usable)
+	c.Masters[0].Kill()
+	eventually(t, "one master's keys cannot", func() bool { return !usable() })
+	eventually(t, "they can again", usable)
+}
