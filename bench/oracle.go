@@ -73,7 +73,7 @@ func (c *Chronicle) Judge() *Findings {
 		f.Gone += t.gone
 		f.utterances(c.Spoken[g])
 		for id := range c.Members {
-			m := membership{id: id, group: g, history: &c.Members[id], truths: t, findings: f}
+			m := membership{id: id, group: g, forks: c.Rewinds, history: &c.Members[id], truths: t, findings: f}
 			m.read()
 			f.timing(c, &c.Members[id], g)
 		}
@@ -127,6 +127,7 @@ type stretch struct {
 // membership is the way of one member through one group, event by event.
 type membership struct {
 	id, group int
+	forks     bool // the stream may be two for a while
 	history   *History
 	truths    *truths
 	findings  *Findings
@@ -250,6 +251,10 @@ func (m *membership) told() (at time.Duration) {
 	return at
 }
 
+// noticeDelay is how much later than a message a notice may come that stands for it,
+// where the stream was forked: the nodes have to find out first.
+const noticeDelay = 5 * time.Second
+
 // owed reports whether the member had a right to a message that stands in a stretch.
 // What its stream lost it is owed a notice of, whenever that came: who reads on
 // cannot know of it before somebody else does. What the stream had lost before the
@@ -262,6 +267,10 @@ func (m *membership) owed(t truth, s stretch) bool {
 		return false
 	case !t.Kept:
 		return m.told() < t.Sent && (t.Answered == 0 || t.Answered > m.came)
+	case m.forks && s.notice >= t.Sent && s.notice-t.Sent < noticeDelay:
+		// Two servers took writes at the same time, and one history was put behind the
+		// other: who had read on before that is told when it is found.
+		return false
 	}
 	return t.Sent <= s.last || s.to == endOfStream
 }

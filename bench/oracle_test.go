@@ -129,7 +129,9 @@ func TestOracleRewound(t *testing.T) {
 	newTale(4).rewound(1, 2).member(come(0), got(0), event(sawGap, 2, 3), got(3)).judged(t, "told", want{announced: 2})
 	newTale(4).rewound(1, 2).member(come(0), got(0), got(3), event(sawGap, 3, 4)).judged(t, "told late", want{announced: 2})
 	newTale(4).rewound(1, 2).member(come(0), got(0), got(3)).judged(t, "not told", want{lost: 2})
-	newTale(4).rewound(2).member(come(0), got(0), got(3), event(sawGap, 3, 4)).judged(t, "told late, and a hole of what is there", want{lost: 1, announced: 1})
+	newTale(10).rewound(8).member(come(0), got(0), got(2), got(3), got(4), got(5), got(6), got(7), got(9), event(sawGap, 9, 10)).
+		judged(t, "told late, and a hole of what is there", want{lost: 1, announced: 1})
+	newTale(4).rewound().member(come(0), got(0), got(1), got(3), event(sawGap, 3, 4)).judged(t, "put back in between, and told", want{announced: 1})
 	newTale(4).rewound(0, 1).member(Event{Kind: sawJoin, Place: Place{}, At: second(1) + 500*time.Millisecond}, got(2), got(3)).judged(t, "lost before it came", want{})
 	newTale(4).rewound(0, 1).member(event(sawGap, -1, 0), come(0), got(0), event(sawGap, 1, 2), got(2), got(3)).judged(t, "told before the join, too", want{announced: 1})
 	// An earlier notice is none of a later loss.

@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	// ackEvery is how many messages a session acks at once.
-	ackEvery = 16
+	// ackBatch is how many messages a session acks at once.
+	ackBatch = 16
 	// recoveryJump is less than what numbers jump by when a session goes on from what was
 	// kept of it, and more than they do otherwise.
 	recoveryJump = 500_000
@@ -100,7 +100,7 @@ func (f *Follower) acknowledge() {
 	}
 	f.mu.Lock()
 	l, upTo := f.link, f.session.last
-	due := l != nil && upTo >= f.session.acked+ackEvery
+	due := l != nil && upTo >= f.session.acked+ackBatch
 	if due {
 		f.session.acked = upTo
 	}
