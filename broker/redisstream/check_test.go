@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/tidegate/tidegate/broker"
+	"github.com/tidegate/tidegate/broker/brokertest"
 )
 
 // aof is a Redis that writes down what it is told.
@@ -84,11 +85,46 @@ func TestChecker(t *testing.T) {
 				if s.limits != nil {
 					s.limits(&l)
 				}
-				c := newChecker(t, first+uint64(round*len(scenarios)+i), l, s.redis...)
+				redis := brokertest.StartRedis(t, s.redis...)
+				c := newChecker(t, first+uint64(round*len(scenarios)+i), redis.URL(), l)
+				c.redis = redis
 				if s.before != nil {
 					s.before(c)
 				}
 				c.run(s.fault)
+			})
+		}
+	}
+}
+
+// TestCheckerSentinel does so while a replica takes over, which may lack what was acked
+// last. Without -long it is only the failover that is asked for, since that is when it does.
+func TestCheckerSentinel(t *testing.T) {
+	first, rounds := seed(t), 1
+	if n, err := strconv.Atoi(os.Getenv("TIDEGATE_CHECK_ROUNDS")); err == nil {
+		rounds = n
+	}
+	faults := map[string]func(*testing.T, *brokertest.Sentinel){
+		"failover": func(_ *testing.T, s *brokertest.Sentinel) { s.Sentinels[0].CLI("SENTINEL", "FAILOVER", "mymaster") },
+	}
+	if *long {
+		faults["killed"] = func(_ *testing.T, s *brokertest.Sentinel) { s.Servers[0].Kill() }
+		faults["stopped"] = func(t *testing.T, s *brokertest.Sentinel) {
+			s.Servers[0].Stop()
+			t.Cleanup(s.Servers[0].Continue)
+		}
+	}
+	for round := range rounds {
+		for name, fault := range faults {
+			t.Run(fmt.Sprintf("%s/%d", name, round), func(t *testing.T) {
+				t.Parallel()
+				s := brokertest.StartSentinel(t)
+				c := newChecker(t, first+uint64(round), s.URL(), limits())
+				c.rate = 10 * time.Millisecond
+				c.run(func(*checker, *rand.Rand) {
+					fault(t, s)
+					s.Promoted(s.Servers[1])
+				})
 			})
 		}
 	}

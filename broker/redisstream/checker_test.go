@@ -22,7 +22,7 @@ import (
 type checker struct {
 	t        *testing.T
 	seed     uint64
-	redis    *brokertest.Redis
+	redis    *brokertest.Redis // where the fault strikes
 	stations []*station
 	groups   []broker.Group
 	said     []*speech // by group
@@ -77,11 +77,11 @@ func seed(t *testing.T) uint64 {
 	return s
 }
 
-func newChecker(t *testing.T, s uint64, l broker.Limits, redisArgs ...string) *checker {
-	c := &checker{t: t, seed: s, redis: brokertest.StartRedis(t, redisArgs...), rate: 50 * time.Millisecond, shown: make(map[int]bool),
+func newChecker(t *testing.T, s uint64, url string, l broker.Limits) *checker {
+	c := &checker{t: t, seed: s, rate: 50 * time.Millisecond, shown: make(map[int]bool),
 		stopped: make(chan struct{}), over: make(chan struct{})}
 	for range 3 {
-		c.stations = append(c.stations, newStation(t, c.redis.URL(), l))
+		c.stations = append(c.stations, newStation(t, url, l))
 	}
 	for _, s := range c.stations {
 		eventually(t, "ready", func() bool { return s.broker.Ready() == nil })

@@ -153,12 +153,12 @@ func (r *repair) marked() bool {
 	})
 }
 
-// behind is the position behind which something is missing.
+// behind is the position behind which a mark stands for all that is missing.
 func (r *repair) behind() broker.Position {
-	if len(r.missing) > 0 && (r.common < 0 || r.missing[0].at.Before(r.held[r.common].at)) {
-		return before(r.missing[0].at)
-	}
-	if r.common >= 0 {
+	switch {
+	case len(r.missing) > 0:
+		return r.missing[len(r.missing)-1].at
+	case r.common >= 0:
 		return r.held[r.common].at
 	}
 	return before(r.from())
