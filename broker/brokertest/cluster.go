@@ -12,6 +12,9 @@ type Cluster struct {
 	t       testing.TB
 	Masters [3]*Redis
 	Replica *Redis
+	CA      string // PEM file of the authority, if the servers speak TLS only
+
+	security []string // what they need for that
 }
 
 // clusterSlots is how many slots a Cluster has.
@@ -22,6 +25,24 @@ const clusterSlots = 16384
 func StartCluster(t testing.TB, args ...string) *Cluster {
 	t.Helper()
 	c := &Cluster{t: t}
+	c.start(args)
+	return c
+}
+
+// StartSecureCluster starts one whose servers speak TLS only, among each other as well.
+func StartSecureCluster(t testing.TB) *Cluster {
+	t.Helper()
+	a := newAuthority(t, t.TempDir())
+	cert, key := a.issue("server")
+	c := &Cluster{t: t, CA: a.file, security: []string{"--tls-ca-cert-file", a.file, "--tls-cert-file", cert, "--tls-key-file", key,
+		"--tls-auth-clients", "no", "--tls-cluster", "yes", "--tls-replication", "yes"}}
+	c.start(nil)
+	return c
+}
+
+func (c *Cluster) start(args []string) {
+	c.t.Helper()
+	t := c.t
 	for i := range c.Masters {
 		c.Masters[i] = c.node(args)
 	}
@@ -42,7 +63,6 @@ func StartCluster(t testing.TB, args ...string) *Cluster {
 	eventually(t, "the replica follows", func() bool {
 		return strings.Contains(c.Replica.command("INFO", "replication"), "master_link_status:up")
 	})
-	return c
 }
 
 // Join adds a master without a slot, and waits until all know it.
@@ -60,10 +80,14 @@ func (c *Cluster) Join(args ...string) *Redis {
 
 func (c *Cluster) node(args []string) *Redis {
 	r := newRedis(c.t)
-	r.args = append([]string{
-		"--port", r.port, "--save", "", "--cluster-enabled", "yes", "--cluster-port", freePort(c.t),
-		"--cluster-node-timeout", "1500", "--cluster-require-full-coverage", "no", "--repl-diskless-sync-delay", "0",
-	}, args...)
+	r.args = []string{"--port", r.port}
+	if c.CA != "" {
+		r.args = append([]string{"--port", "0", "--tls-port", r.port}, c.security...)
+		r.cli = []string{"--tls", "--cacert", c.CA}
+	}
+	r.args = append(r.args, "--save", "", "--cluster-enabled", "yes", "--cluster-port", freePort(c.t),
+		"--cluster-node-timeout", "1500", "--cluster-require-full-coverage", "no", "--repl-diskless-sync-delay", "0")
+	r.args = append(r.args, args...)
 	r.begin()
 	return r
 }
@@ -92,7 +116,11 @@ func (c *Cluster) id(r *Redis) string { return strings.TrimSpace(r.CLI("CLUSTER"
 
 // URL names some of its nodes as a broker takes them.
 func (c *Cluster) URL() string {
-	return "redis+cluster://" + c.Masters[0].Addr() + "," + c.Masters[1].Addr()
+	scheme := "redis"
+	if c.CA != "" {
+		scheme = "rediss"
+	}
+	return scheme + "+cluster://" + c.Masters[0].Addr() + "," + c.Masters[1].Addr()
 }
 
 // Flush deletes all that is in it.

@@ -3,6 +3,7 @@ package redisstream
 import (
 	"errors"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -69,6 +70,20 @@ func TestTLS(t *testing.T) {
 		}
 		r := newReader()
 		passes(t, openWith(t, Config{URL: redis.URL(), TLS: security, Receiver: r.receiver()}), r)
+	}
+}
+
+// TestClusterTLS: the nodes that a Cluster names are verified like the first.
+func TestClusterTLS(t *testing.T) {
+	t.Parallel()
+	c := brokertest.StartSecureCluster(t)
+	r := newReader()
+	b := openWith(t, Config{URL: c.URL(), TLS: TLS{CAFile: c.CA}, Receiver: r.receiver()})
+	passes(t, b, r)
+	for i := range 20 { // on all masters
+		if err := b.Put(t.Context(), []broker.Value{{Key: strconv.Itoa(i), Data: []byte("x"), Lives: patience}}); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

@@ -52,7 +52,9 @@ func startLoad(t *testing.T, url string, groups int, pace time.Duration) *load {
 		l.nodes[i] = l.join(url, i)
 	}
 	go l.run()
-	l.flowing()
+	for range 10 {
+		l.flowing()
+	}
 	return l
 }
 

@@ -154,10 +154,10 @@ func (b *Broker) commands() redis.Cmdable {
 	return b.layout.Load().slots[0].client
 }
 
-// Ready says what the probes found last.
+// Ready says what the probes found last. A master that has no slot yet may be away.
 func (b *Broker) Ready() error {
 	for _, m := range b.layout.Load().masters {
-		if wrong := m.wrong.Load(); wrong != nil {
+		if wrong := m.wrong.Load(); wrong != nil && (m.key.Load() != nil || m == b.nowhere) {
 			return *wrong
 		}
 	}

@@ -179,9 +179,10 @@ func (b *Broker) keep(was *layout, addr string) (*master, error) {
 	if m := was.at(addr); m != nil && (!m.spent.Load() || time.Since(m.born) < lookInterval) {
 		return m, nil
 	}
-	if x, ok := b.topology.extras[addr]; ok {
+	if x, ok := b.topology.extras[addr]; ok && !x.master.spent.Load() {
 		return x.master, nil
 	}
+	delete(b.topology.extras, addr)
 	return b.newMaster(addr)
 }
 
@@ -200,7 +201,11 @@ func (b *Broker) abandon(was, l *layout) {
 		if m == b.nowhere || slices.Contains(l.masters, m) {
 			continue
 		}
-		b.config.Log.Info("a Redis server is left; another has its groups, or it is connected to anew", "server", m.addr)
+		if l.at(m.addr) == nil {
+			b.config.Log.Info("a Redis server is left; another one has its groups", "server", m.addr)
+		} else {
+			b.config.Log.Debug("a Redis server is connected to anew", "server", m.addr)
+		}
 		b.ended.Go(func() { _ = m.close() })
 	}
 }
@@ -229,15 +234,16 @@ func (b *Broker) named(addr string) (*master, error) {
 	return x.master, nil
 }
 
-// closeMasters ends all masters, when nothing looks for others any more.
+// closeMasters ends all masters. The broker's context has ended, so that no others come;
+// their loops may still ask for one.
 func (b *Broker) closeMasters() (err error) {
 	t := &b.topology
 	t.mu.Lock()
-	defer t.mu.Unlock()
 	all := append([]*master{b.nowhere}, b.layout.Load().masters...)
 	for _, x := range t.extras {
 		all = append(all, x.master)
 	}
+	t.mu.Unlock()
 	for i, m := range all {
 		if !slices.Contains(all[:i], m) {
 			err = errors.Join(err, m.close())

@@ -40,6 +40,21 @@ func TestClusterBroker(t *testing.T) {
 	suite(t, c.URL(), c.Flush)
 }
 
+// TestEverythingCut: what TestConnectionsCut does to one server is done to all.
+func TestEverythingCut(t *testing.T) {
+	if !*long {
+		t.Skip("only with -long")
+	}
+	t.Run("sentinel", func(t *testing.T) {
+		s := brokertest.StartSentinel(t)
+		cut(startLoad(t, s.URL(), 4, time.Millisecond), s.Servers[0])
+	})
+	t.Run("cluster", func(t *testing.T) {
+		c := brokertest.StartCluster(t)
+		cut(startLoad(t, c.URL(), 12, time.Millisecond), c.Masters[:]...)
+	})
+}
+
 // TestSentinelFaults: the master is killed, stands still, is demoted; every message
 // that was acked is delivered or announced as lost, and both nodes hear again without
 // anybody's doing.
