@@ -40,6 +40,7 @@ func (r *repair) compare() {
 			r.common, r.rest = i, r.page[k+1:]
 		}
 	}
+	r.strange = !r.work.ghost && r.common >= 0 && r.between(len(r.page)-len(r.rest))
 	for _, h := range append(slices.Clone(r.held[r.common+1:]), r.said...) {
 		if _, ok := there[h.at]; !ok && h.message != nil && !r.beyond(h.at) {
 			r.missing = append(r.missing, h)
@@ -60,6 +61,20 @@ func (r *repair) compare() {
 			}
 		}
 	}
+}
+
+// between reports whether there are entries among the first of the page that this node
+// has not read, although it has read on behind them: two servers took writes at
+// the same time, and what one of them lost was put back behind what the other had.
+func (r *repair) between(first int) bool {
+	read := make(map[broker.Position]bool, len(r.held))
+	for _, h := range r.held {
+		read[h.at] = true
+	}
+	return slices.ContainsFunc(r.page[:first], func(e redis.XMessage) bool {
+		at, err := broker.ParsePosition(e.ID)
+		return err == nil && !read[at] && !isMark(e)
+	})
 }
 
 // beyond reports whether a position is not the page's to judge: it comes after it, or it
@@ -123,10 +138,10 @@ func (r *repair) known() broker.Position {
 	return known
 }
 
-// whole reports whether all that is known is in the stream. Entries that were not fit to
+// whole reports whether all that is known is in the stream, and nothing else among it. Entries that were not fit to
 // be sent are no loss.
 func (r *repair) whole() bool {
-	return len(r.missing) == 0 && (r.common >= 0 || r.work.ghost || r.work.last.IsZero())
+	return len(r.missing) == 0 && !r.strange && (r.common >= 0 || r.work.ghost || r.work.last.IsZero())
 }
 
 // restorable reports whether the stream ends where what is missing goes on, and whatever

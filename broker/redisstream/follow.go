@@ -25,6 +25,7 @@ type follow struct {
 	dirty   bool      // to be read: among master.dirty, unless it is being read
 	reading bool      // a read loop has it
 	audit   bool      // what was acked to this node must be found, too
+	moved   bool      // it is at another master than before
 	verify  bool      // the entry last must be found before anything after it is believed
 	gone    bool      // Unsubscribe was called
 	swept   bool      // marked by the sweep, and not by a ring
@@ -147,7 +148,7 @@ func (f *follows) rehome(l *layout) {
 	f.doubted(l.slots[0].broker)
 	for _, fo := range f.byKey {
 		if m := l.of(fo.slot); m != fo.master {
-			fo.master, fo.verify, fo.audit, fo.swept = m, true, true, false
+			fo.master, fo.verify, fo.audit, fo.moved, fo.swept = m, true, true, true, false
 			fo.dirty = true
 			f.push(fo)
 		}
@@ -173,8 +174,8 @@ func (f *follows) take(m *master, dst []work, limit int) []work {
 		fo.dirty = false
 		if !fo.gone {
 			fo.reading = true
-			dst = append(dst, work{follow: fo, verify: fo.verify && fo.open, audit: fo.audit || fo.ghost, swept: fo.swept})
-			fo.verify, fo.audit, fo.swept = false, false, false
+			dst = append(dst, work{follow: fo, verify: fo.verify && fo.open, audit: fo.audit || fo.ghost, moved: fo.moved, swept: fo.swept})
+			fo.verify, fo.audit, fo.moved, fo.swept = false, false, false, false
 		}
 	}
 	rest := copy(m.dirty, m.dirty[n:])
@@ -211,10 +212,11 @@ func (f *follows) again(fo *follow, verify bool) {
 	f.mark(fo)
 }
 
-// afresh has a group read once more, and nothing believed that was not seen.
-func (f *follows) afresh(fo *follow) {
+// afresh has a group read once more, and nothing believed that was not seen; moved
+// says that it came from another master, and has not been read of its new one yet.
+func (f *follows) afresh(fo *follow, moved bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	fo.verify, fo.audit = true, true
+	fo.verify, fo.audit, fo.moved = true, true, fo.moved || moved
 	f.mark(fo)
 }

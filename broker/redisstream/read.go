@@ -21,6 +21,7 @@ type work struct {
 	verify  bool
 	swept   bool
 	audit   bool                    // what was acked is looked for, too
+	moved   bool                    // from another master, which may have had another history
 	suspect bool                    // it is among master.suspects
 	ids     *redis.XStreamSliceCmd  // an ordinary read
 	slice   *redis.XMessageSliceCmd // a read that verifies, or the tail of a group to be opened
@@ -68,7 +69,7 @@ func (m *master) retry(batch []work) {
 			b.refuse(w.follow, fmt.Errorf("redisstream: group %s could not be opened within %s: %w", w.group, openTimeout, broker.ErrUnavailable))
 			continue
 		}
-		b.follows.afresh(w.follow)
+		b.follows.afresh(w.follow, w.moved)
 	}
 }
 
@@ -139,7 +140,7 @@ func (m *master) read(batch []work) error {
 		}
 		if err := m.handle(w); err != nil {
 			failed = err
-		} else if w.audit && w.open && b.rings.unseen(w.group) {
+		} else if w.open && (w.moved || w.audit && b.rings.unseen(w.group)) {
 			m.suspect(w)
 		}
 	}
@@ -217,7 +218,7 @@ func (m *master) opened(fo *follow, tail []redis.XMessage) {
 	b.config.Receiver.Opened(fo.group, fo.last, nil)
 	b.handing.Unlock()
 	// What was added meanwhile may have rung before the group was open.
-	b.follows.afresh(fo)
+	b.follows.afresh(fo, false)
 }
 
 // deliver takes entries of one group, in order; what has gathered of a batch is

@@ -43,6 +43,7 @@ type repair struct {
 	common    int                       // index in held of the newest that is there, or -1
 	rest      []redis.XMessage          // what comes after the common one
 	missing   []held                    // what is known and not there
+	strange   bool                      // entries stand among those that were read that were not
 	newest    broker.Position           // the newest that is known and there
 	end       broker.Position           // of the page
 }

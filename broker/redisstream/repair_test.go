@@ -251,6 +251,31 @@ func TestRolledBack(t *testing.T) {
 	p.crossed(p.at(9), "20", "21")
 }
 
+// TestForked: another server has taken a message that stands before one that the nodes
+// had read of the first. That one is put back behind it, and members are told that
+// there is something that they did not get.
+func TestForked(t *testing.T) {
+	p := newPair(t)
+	p.say(10)
+	dump := p.dump()
+	p.say(1)
+	key := p.nodes[0].key(lobby)
+	pipe := p.nodes[0].commands().TxPipeline()
+	pipe.RestoreReplace(t.Context(), key, 0, dump)
+	pipe.XAdd(t.Context(), xadd(key, before(p.at(10)).String(), fieldData, "strange", fieldType, "text"))
+	if _, err := pipe.Exec(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	p.redis.CLI("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+	p.redis.CLI("CLIENT", "KILL", "TYPE", "pubsub")
+	p.told()
+	p.say(5)
+	p.once()
+	p.whole("9", p.at(9), false)
+	p.whole("15", p.at(15), true)
+	p.crossed(p.at(9), "strange", "10", "11")
+}
+
 // crossed checks that a mark stands among what comes after a position, beside the
 // messages that do.
 func (p *pair) crossed(after broker.Position, want ...string) {
