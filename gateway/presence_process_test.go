@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -54,4 +55,15 @@ func TestPresenceOfDeadNode(t *testing.T) {
 	if got := fmt.Sprint(len(stays.list("g", 200))); got != "3" {
 		t.Errorf("the application sees %s, want 3", got)
 	}
+
+	// One that ends as it should says that its members have gone, and leaves nothing.
+	sleeps.signal(syscall.SIGTERM)
+	sleeps.endsWith(0)
+	if leases := strings.Fields(redis.CLI("KEYS", "tg/node/*")); len(leases) != 1 {
+		t.Errorf("one node lives, and leases are %v", leases)
+	}
+	if sets := strings.Fields(redis.CLI("KEYS", "tg/present/*")); len(sets) != 2 { // its own, and the killed node's, which expires
+		t.Errorf("sets are %v", sets)
+	}
+	w.sees(w.id, came.id)
 }

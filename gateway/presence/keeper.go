@@ -58,7 +58,7 @@ type Watch struct {
 }
 
 // Keeper is one node's knowledge. Enter, Exit, Watch and Unwatch are called on the
-// workers' loops; Opened, Deliver and Gap on the broker's goroutines. None of them waits.
+// workers' loops; Opened, Deliver and Gap wherever the broker reads. None of them waits.
 type Keeper struct {
 	// Static after Start.
 	config  Config
