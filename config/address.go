@@ -62,6 +62,16 @@ func everywhere(host string) bool {
 	return host == "" || err == nil && ip.IsUnspecified()
 }
 
+// validNetwork is a network in CIDR notation, or an address. One that has bits of a host
+// in it, such as 10.0.0.7/8, was meant to be something else, and perhaps smaller.
+func validNetwork(s string) bool {
+	if p, err := netip.ParsePrefix(s); err == nil {
+		return p == p.Masked() && !p.Addr().Is4In6()
+	}
+	a, err := netip.ParseAddr(s)
+	return err == nil && a.Zone() == ""
+}
+
 // validOrigin is what a browser sends as Origin, with "*." before its host or not, or "*"
 // for any. The scheme is free: applications in a web view have their own. A star right
 // before a top-level domain would be everybody.

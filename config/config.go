@@ -23,6 +23,8 @@ type Config struct {
 	KeysFile string   `koanf:"keys_file"` // a file of further ones
 	Auth     Auth     `koanf:"auth"`
 
+	Proxies Proxies `koanf:"proxies"`
+
 	Workers int  `koanf:"workers"` // event loops that share the connections
 	Pool    Pool `koanf:"pool"`
 
@@ -72,6 +74,13 @@ type Auth struct {
 	CloseAtExpiry  bool          `koanf:"close_at_expiry"` // connections end with their token
 	Anonymous      []string      `koanf:"anonymous"`       // hubs and routes' paths that need no token
 	AnonymousRoles []string      `koanf:"anonymous_roles"` // what clients without one may do there
+}
+
+// Proxies is who is believed about whom a connection is for.
+type Proxies struct {
+	Trusted  []string `koanf:"trusted"`  // networks and addresses; empty is nobody
+	Header   string   `koanf:"header"`   // that they write the client's address to, lower case
+	Protocol bool     `koanf:"protocol"` // their connections begin with the PROXY protocol
 }
 
 // Pool is the bounded set of goroutines for what may block, one per worker.

@@ -22,6 +22,7 @@ func TestDefaults(t *testing.T) {
 			ClockSkew: 5 * time.Minute, RequireExpiry: true, CloseAtExpiry: true,
 			Anonymous: []string{}, AnonymousRoles: []string{},
 		},
+		Proxies: Proxies{Trusted: []string{}, Header: "x-forwarded-for"},
 		Workers: 2, Pool: Pool{Size: 0, Queue: 1024},
 		Broker: "memory", Capacity: 1000, GroupExpiry: 86400 * time.Second,
 		Publish:     Publish{QueueMessages: 10000, QueueBytes: 64 << 20, Timeout: time.Second},

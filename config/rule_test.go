@@ -92,6 +92,27 @@ func TestOrigins(t *testing.T) {
 	f("null")
 }
 
+// TestNetworks: a network that says more than one thing could be meant either way.
+func TestNetworks(t *testing.T) {
+	f := func(network string) {
+		t.Helper()
+		if got := refused(t, flag("proxies.trusted", network)); !strings.Contains(got, "want networks such as") {
+			t.Errorf("%s: %s", network, got)
+		}
+	}
+	f("10.0.0.7/8")
+	f("10.0.0.0/33")
+	f("10.0.0")
+	f("::ffff:10.0.0.0/104")
+	f("fe80::1%eth0")
+	f("localhost")
+	f("*")
+	f("127.0.0.1:80")
+	if got := refused(t, flag("proxies.protocol", "true")); !strings.Contains(got, "want the proxies' addresses in proxies.trusted") {
+		t.Error(got)
+	}
+}
+
 // TestRoutes: a path that hides the gateway's own, or that nobody could ask for.
 func TestRoutes(t *testing.T) {
 	f := func(path string) {

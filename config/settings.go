@@ -34,6 +34,10 @@ var rules = map[string]rule{
 	"auth.anonymous":       list("names of hubs and paths of routes, as the settings hubs and routes have them", 0, func(s string) bool { return validHub(s) || validRoute(s) }),
 	"auth.anonymous_roles": list("roles such as webpubsub.joinLeaveGroup, webpubsub.sendToGroup.GROUP or webpubsub.sendToGroups.PATTERN", 0, validRole),
 
+	"proxies.trusted":  list("networks such as 10.0.0.0/8 or 2001:db8::/32, or addresses", 0, validNetwork),
+	"proxies.header":   word("x-forwarded-for", "forwarded"),
+	"proxies.protocol": boolean(),
+
 	"workers":    integer(1, 256),
 	"pool.size":  integer(0, 4096),
 	"pool.queue": integer(1, 1_000_000),

@@ -42,6 +42,9 @@ func (c *Config) relations() []fault {
 	if clash(c.Listen, c.Operator) {
 		differ("operator", "listen", "want another port than listen, which is %s", c.shown("listen"))
 	}
+	if c.Proxies.Protocol && len(c.Proxies.Trusted) == 0 {
+		differ("proxies.protocol", "proxies.trusted", "want the proxies' addresses in proxies.trusted, since nobody else may speak it")
+	}
 	return slices.Concat(all, c.pathFaults(), c.keyFaults(), c.anonymousFaults())
 }
 

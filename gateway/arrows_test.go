@@ -16,7 +16,7 @@ const module = "github.com/tidegate/tidegate/"
 // files may reach further: they stand outside the rooms.
 var arrows = map[string][]string{
 	"gateway": {"config", "broker", "broker/memory", "broker/redisstream", "reactor",
-		"gateway/server", "gateway/api", "gateway/page", "gateway/auth", "gateway/door", "gateway/keyring"},
+		"gateway/server", "gateway/api", "gateway/page", "gateway/auth", "gateway/door", "gateway/keyring", "gateway/proxy"},
 	"gateway/server":     {"reactor", "broker", "gateway/hub", "gateway/wire", "gateway/auth", "gateway/presence"},
 	"gateway/presence":   {"broker"},
 	"gateway/api":        {"broker", "gateway/server", "gateway/auth"},
@@ -26,6 +26,7 @@ var arrows = map[string][]string{
 	"gateway/keyring":    {"gateway/auth"},
 	"gateway/page":       {},
 	"gateway/door":       {},
+	"gateway/proxy":      {},
 	"reactor":            {},
 	"broker":             {},
 	"broker/memory":      {"broker"},
@@ -43,6 +44,7 @@ var only = map[string][]string{
 	"github.com/knadh/koanf":          {"config"},
 	"github.com/golang-jwt/jwt":       {"gateway/auth"},
 	"github.com/MicahParks/jwkset":    {"gateway/auth"},
+	"github.com/pires/go-proxyproto":  {"gateway/proxy"},
 	"github.com/spf13/cobra":          {"gateway", "bench"},
 	"github.com/lesismal/nbio/nbhttp": {},
 }

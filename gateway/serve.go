@@ -18,6 +18,7 @@ import (
 	"github.com/tidegate/tidegate/gateway/door"
 	"github.com/tidegate/tidegate/gateway/keyring"
 	"github.com/tidegate/tidegate/gateway/page"
+	"github.com/tidegate/tidegate/gateway/proxy"
 	"github.com/tidegate/tidegate/gateway/server"
 	"github.com/tidegate/tidegate/reactor"
 )
@@ -32,7 +33,8 @@ type node struct {
 	server   *server.Server
 	public   *http.Server
 	operator *http.Server
-	door     *door.Door  // of the public listener; nil if that could not be opened
+	door     *door.Door // of the public listener; nil if that could not be opened
+	proxies  *proxy.Trust
 	draining atomic.Bool // asked to end
 }
 
@@ -71,6 +73,9 @@ func (n *node) start() (err error) {
 		n.config.Pool.Size = min(32, cpus+4)
 	}
 	c := n.config
+	if n.proxies, err = proxy.New(c.Proxies.Trusted, c.Proxies.Header); err != nil {
+		return err
+	}
 	if n.reactor, err = reactor.New(reactorConfig(c, n.log, n.metrics)); err != nil {
 		return err
 	}
@@ -90,7 +95,7 @@ func (n *node) start() (err error) {
 	if c.Demo {
 		mux.Handle("/", page.Handler())
 	}
-	n.public = n.httpServer(mux)
+	n.public = n.httpServer(n.proxies.Handler(mux))
 	n.operator = n.httpServer(api.Operator(api.Config{
 		Gateway: n.server, Keys: n.keys.Keys(), BodyBytes: int64(c.Limits.BodyBytes),
 		Checks: checks, Metrics: n.metrics,
@@ -122,7 +127,7 @@ func (n *node) open(s *http.Server, name, address string, failed chan<- error) e
 	}
 	n.log.Info("listening", attrs...)
 	if name == "public" {
-		n.door = door.New(l, doorConfig(n))
+		n.door = door.New(n.behindProxies(l), doorConfig(n))
 		s.ConnState, l = n.door.ConnState, n.door
 	}
 	go func() {

@@ -3,6 +3,7 @@ package main
 import (
 	"io"
 	"log/slog"
+	"net"
 	"time"
 
 	"github.com/VictoriaMetrics/metrics"
@@ -12,6 +13,7 @@ import (
 	"github.com/tidegate/tidegate/config"
 	"github.com/tidegate/tidegate/gateway/auth"
 	"github.com/tidegate/tidegate/gateway/door"
+	"github.com/tidegate/tidegate/gateway/proxy"
 	"github.com/tidegate/tidegate/gateway/server"
 	"github.com/tidegate/tidegate/reactor"
 )
@@ -98,6 +100,15 @@ func doorConfig(n *node) door.Config {
 		Places: l.Handshakes, Queue: l.HandshakeQueue, Wait: l.HandshakeTimeout, Patience: doorPatience,
 		Busy: n.busy, Log: n.log, Metrics: n.metrics,
 	}
+}
+
+// behindProxies is the public listener, whose connections begin with the PROXY protocol if
+// the settings say so.
+func (n *node) behindProxies(l net.Listener) net.Listener {
+	if !n.config.Proxies.Protocol {
+		return l
+	}
+	return n.proxies.Listener(l, proxy.Protocol{Timeout: n.config.Limits.HandshakeTimeout, Log: n.log, Metrics: n.metrics})
 }
 
 // busyLag is how late those who are connected may be served before newcomers wait.

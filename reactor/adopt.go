@@ -17,8 +17,10 @@ import (
 // After nil the connection is the reactor's, and h is called on the worker's
 // loop. After an error it is still the caller's, to answer and close: ErrFull,
 // ErrDown and ErrClosed say that the reactor has no room for it now. conn must
-// be a *net.TCPConn: TLS ends in front of the gateway.
+// be a *net.TCPConn, or a Layer over one, whose RemoteAddr is then the connection's.
 func (r *Reactor) Adopt(conn net.Conn, buffered []byte, h Handler, deflate bool) error {
+	client := conn.RemoteAddr()
+	conn, buffered = socket(conn, buffered)
 	tcp, ok := conn.(*net.TCPConn)
 	if !ok {
 		return fmt.Errorf("reactor: adopt: a %T is not a plain TCP connection; let a proxy in front of the gateway end TLS", conn)
@@ -27,7 +29,7 @@ func (r *Reactor) Adopt(conn net.Conn, buffered []byte, h Handler, deflate bool)
 	if err != nil {
 		return err
 	}
-	if err := w.adopt(tcp, buffered, h, deflate); err != nil {
+	if err := w.adopt(tcp, client, buffered, h, deflate); err != nil {
 		w.connections.Add(-1)
 		r.connections.Done()
 		return err
@@ -60,7 +62,7 @@ func (r *Reactor) place() (*Worker, error) {
 // adopt is Adopt on one worker. Whether there is room is asked before the
 // connection is converted, because afterwards it can no longer be given back; so
 // the inbox may hold as many adoptions more than its limit as run at once.
-func (w *Worker) adopt(conn *net.TCPConn, buffered []byte, h Handler, deflate bool) error {
+func (w *Worker) adopt(conn *net.TCPConn, client net.Addr, buffered []byte, h Handler, deflate bool) error {
 	if w.inbox.depth() >= w.config.Queue {
 		w.inbox.full.Inc()
 		return ErrFull
@@ -72,6 +74,7 @@ func (w *Worker) adopt(conn *net.TCPConn, buffered []byte, h Handler, deflate bo
 	if err != nil {
 		return fmt.Errorf("reactor: adopt: %w", err)
 	}
+	setAddr(nc.RemoteAddr(), client)
 	c := &Conn{worker: w, nc: nc, fd: int32(descriptor(nc)), handler: h, in: reader{deflates: deflate}}
 	nc.SetSession(c)
 	if err := w.inbox.must(func(w *Worker) { w.admit(c, buffered) }); err != nil {

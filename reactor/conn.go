@@ -40,7 +40,8 @@ func (c *Conn) Worker() *Worker { return c.worker }
 // Handler returns whom the connection was adopted for. May be called on any goroutine.
 func (c *Conn) Handler() Handler { return c.handler }
 
-// RemoteAddr returns the other end's address. May be called on any goroutine.
+// RemoteAddr returns the client's address, as the connection that was adopted had it. May
+// be called on any goroutine.
 func (c *Conn) RemoteAddr() net.Addr { return c.nc.RemoteAddr() }
 
 // chunk is about as much as one write carries: beyond it a system call gains

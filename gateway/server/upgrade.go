@@ -93,7 +93,7 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, c *session, pro
 	c.deflate = deflate.agreed()
 	// Frames may have come with the request; the reader of the request has them.
 	buffered, _ := rw.Reader.Peek(rw.Reader.Buffered())
-	if err := s.Adopt(conn, bytes.Clone(buffered), c, c.deflate); err != nil {
+	if err := s.Adopt(from(conn, r.RemoteAddr), bytes.Clone(buffered), c, c.deflate); err != nil {
 		s.counts.fault(faultHandshake)
 		s.Log.Warn("a connection was refused by the workers", "address", r.RemoteAddr, slog.Any("error", err))
 		conn.Close()

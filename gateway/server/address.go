@@ -1,0 +1,29 @@
+package server
+
+import (
+	"net"
+	"net/netip"
+)
+
+// from is a connection whose client is at another address than its other end, if the
+// request says so: a proxy has told it. Address is as Request.RemoteAddr has it.
+func from(conn net.Conn, address string) net.Conn {
+	client, err := netip.ParseAddrPort(address)
+	peer, ok := conn.RemoteAddr().(*net.TCPAddr)
+	if err != nil || ok && peer.AddrPort() == client {
+		return conn
+	}
+	return forwarded{conn, net.TCPAddrFromAddrPort(client)}
+}
+
+// forwarded is one with its client's address.
+type forwarded struct {
+	net.Conn
+	client *net.TCPAddr
+}
+
+// RemoteAddr is the client's.
+func (f forwarded) RemoteAddr() net.Addr { return f.client }
+
+// Under is the connection for the reactor.
+func (f forwarded) Under() (net.Conn, []byte) { return f.Conn, nil }
