@@ -49,7 +49,8 @@ func (r *relay) lost(w *reactor.Worker, t *topic, at broker.Position) {
 	if share.group == nil {
 		return
 	}
-	setBack := at.Before(share.ran)
+	ran := share.ran
+	setBack := at.Before(ran)
 	if setBack {
 		share.ran = at
 	}
@@ -64,6 +65,8 @@ func (r *relay) lost(w *reactor.Worker, t *topic, at broker.Position) {
 			// It begins behind the gap.
 		case m.Member.late != live && from.Before(at):
 			// It is told when it comes there.
+		case setBack && ran.Before(from):
+			// It has come from another node, with a position of the stream as it is now.
 		case setBack && at.Before(from):
 			m.Member.from = at
 			m.Member.miss(notice)

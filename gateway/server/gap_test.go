@@ -163,6 +163,29 @@ func TestLateGap(t *testing.T) {
 	n.expect(c, `"position":"1125899906842627-0"`, `"position":"1125899906842629-0"`, `"event":"gap","group":"g","position":"1125899906842629-0"`)
 }
 
+// TestGapBehindMember: a member that has come from another node, and has more of the stream
+// than this node had read when it was set back, does not get that again.
+func TestGapBehindMember(t *testing.T) {
+	n := start(t, 1, 100)
+	c := n.speaker(`,"gaps":true`)
+	g := broker.Group{Hub: "chat", Name: "g"}
+	done := make(chan struct{})
+	err := n.Workers[0].Post(func(*reactor.Worker) {
+		defer close(done)
+		share := &n.relay.lookup(g).workers[0]
+		share.ran, share.group.Members()[0].Member.from = broker.Position{Ms: 1<<50 + 5}, broker.Position{Ms: 1<<50 + 7}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	<-done
+	n.relay.gap(g, broker.Position{Ms: 1<<50 + 3})
+	for ms := range uint64(6) {
+		n.relay.deliver([]*broker.Message{{Group: g, Position: broker.Position{Ms: 1<<50 + 4 + ms}, Data: []byte("0")}})
+	}
+	n.expect(c, `"position":"1125899906842632-0"`, `"position":"1125899906842633-0"`)
+}
+
 // TestBlankPage: a stream that has lost its end may have it put back. A member that has
 // yet to get it waits, and is told in the end if nothing comes.
 func TestBlankPage(t *testing.T) {
