@@ -49,6 +49,7 @@ type topology struct {
 	find  func(context.Context) ([]span, error)
 	often time.Duration // 0: only when something is wrong
 	kick  chan struct{} // look again now
+	blind bool          // owned by who looks: nothing was found the last time
 
 	mu     sync.Mutex // guards what follows, and is held while the layout is replaced
 	extras map[string]extra
@@ -103,12 +104,19 @@ func (b *Broker) topologyLoop() {
 func (b *Broker) lookUp() error {
 	ctx, cancel := context.WithTimeout(b.ctx, timeout)
 	defer cancel()
-	spans, err := b.topology.find(ctx)
+	t := &b.topology
+	spans, err := t.find(ctx)
 	if err == nil {
+		t.blind = false
 		return b.settle(spans)
 	}
-	if b.ctx.Err() == nil {
-		b.nowhere.wrong.Store(&err)
+	if b.ctx.Err() != nil {
+		return nil
+	}
+	b.nowhere.wrong.Store(&err)
+	if !t.blind {
+		t.blind = true
+		b.config.Log.Error("it cannot be found out which Redis servers are masters; those that are known are kept", "error", err)
 	}
 	return nil
 }

@@ -55,6 +55,29 @@ func TestEverythingCut(t *testing.T) {
 	})
 }
 
+// TestSentinelsAway: without Sentinels the master that is known goes on; that none knows
+// the master's name is told.
+func TestSentinelsAway(t *testing.T) {
+	t.Parallel()
+	s := brokertest.StartSentinel(t)
+	stranger := openWith(t, Config{URL: strings.Replace(s.URL(), "mymaster", "other", 1), Receiver: newReader().receiver()})
+	if err := stranger.Ready(); err == nil || !strings.Contains(err.Error(), `no Sentinel knows the master "other"`) {
+		t.Errorf("a name that no Sentinel knows: %v", err)
+	}
+	r := newReader()
+	b := openWith(t, Config{URL: s.URL(), Receiver: r.receiver()})
+	passes(t, b, r)
+	for _, watch := range s.Sentinels {
+		watch.Kill()
+	}
+	eventually(t, "that is noticed", func() bool {
+		return strings.Contains((*b.nowhere.wrong.Load()).Error(), "no Sentinel")
+	})
+	if err := publish(t, b, "hello"); err != nil || b.Ready() != nil {
+		t.Errorf("without Sentinels: %v, %v", err, b.Ready())
+	}
+}
+
 // TestSentinelFaults: the master is killed, stands still, is demoted; every message
 // that was acked is delivered or announced as lost, and both nodes hear again without
 // anybody's doing.
