@@ -17,7 +17,8 @@ import (
 // After nil the connection is the reactor's, and h is called on the worker's
 // loop. After an error it is still the caller's, to answer and close: ErrFull,
 // ErrDown and ErrClosed say that the reactor has no room for it now. conn must
-// be a *net.TCPConn, or a Layer over one, whose RemoteAddr is then the connection's.
+// be a *net.TCPConn, or layers over one (see socket), whose RemoteAddr is then the
+// connection's.
 func (r *Reactor) Adopt(conn net.Conn, buffered []byte, h Handler, deflate bool) error {
 	client := conn.RemoteAddr()
 	conn, buffered = socket(conn, buffered)

@@ -5,18 +5,13 @@ import (
 	"net"
 )
 
-// Layer is a connection that is done with its own work, such as a header before the
-// first byte, so that the one below it can go on alone. Under returns that one, and what
-// was read from it that no Read has returned; the layer is not used any more after it.
-type Layer interface {
-	net.Conn
-	Under() (conn net.Conn, unread []byte)
-}
-
-// socket is what is below all layers, and what was read from it.
+// socket is what is below all layers, and what was read from it. A layer is a connection
+// that is done with its own work, such as a header before the first byte, so that the one
+// below it can go on alone: its method Under returns that one, and what was read from it
+// that no Read has returned. The layer is not used any more after that.
 func socket(conn net.Conn, read []byte) (net.Conn, []byte) {
 	for {
-		layer, ok := conn.(Layer)
+		layer, ok := conn.(interface{ Under() (net.Conn, []byte) })
 		if !ok {
 			return conn, read
 		}

@@ -8,6 +8,7 @@ import (
 	"iter"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 )
 
@@ -108,16 +109,24 @@ func (t *Trust) client(peer netip.AddrPort, h http.Header) netip.AddrPort {
 // so that a quote which a client has left open spoils only what stands left of it.
 func fromRight(lines []string) iter.Seq[string] {
 	return func(yield func(string) bool) {
-		for i := len(lines) - 1; i >= 0; i-- {
-			for rest, more := lines[i], true; more; {
-				var element string
-				rest, element, more = cutLast(rest, ',')
-				if !yield(strings.Trim(element, " \t")) {
-					return
-				}
+		for _, line := range slices.Backward(lines) {
+			if !elements(line, yield) {
+				return
 			}
 		}
 	}
+}
+
+// elements yields those of one line, and reports whether the walk goes on.
+func elements(line string, yield func(string) bool) bool {
+	for more := true; more; {
+		var element string
+		line, element, more = cutLast(line, ',')
+		if !yield(strings.Trim(element, " \t")) {
+			return false
+		}
+	}
+	return true
 }
 
 // cutLast cuts at the last separator that is not within quotes.
