@@ -130,6 +130,30 @@ func TestCheckerSentinel(t *testing.T) {
 	}
 }
 
+// TestCheckerCluster does so while a Cluster's replica takes over; it belongs to the long
+// form.
+func TestCheckerCluster(t *testing.T) {
+	if !*long {
+		t.Skip("-long runs it")
+	}
+	first := seed(t)
+	for name, fault := range map[string]func(*brokertest.Cluster){
+		"failover": func(c *brokertest.Cluster) { c.Replica.CLI("CLUSTER", "FAILOVER") },
+		"killed":   func(c *brokertest.Cluster) { c.Masters[0].Kill() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cluster := brokertest.StartCluster(t)
+			c := newChecker(t, first, cluster.URL(), limits())
+			c.rate = 10 * time.Millisecond
+			c.run(func(*checker, *rand.Rand) {
+				fault(cluster)
+				promoted(t, cluster)
+			})
+		})
+	}
+}
+
 // wait waits for up to d.
 func wait(r *rand.Rand, d time.Duration) { time.Sleep(time.Duration(r.Int64N(int64(d)))) }
 

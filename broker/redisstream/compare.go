@@ -179,10 +179,22 @@ func (r *repair) behind() broker.Position {
 	return before(r.from())
 }
 
-// judged is what of the acked entries is known to be there, or to be lost, and will not be
-// read by this node.
+// unsettled is how long a server may take to lose what it has acked: it was not on its
+// disk, or not on its replica.
+const unsettled = 10 * time.Second
+
+// judged is what of the acked entries need not be looked for again: it is lost, or it is
+// there and this node has read it or, in a group that it does not read, for long enough.
 func (r *repair) judged() []held {
 	return slices.DeleteFunc(slices.Clone(r.said), func(h held) bool {
-		return r.full && r.end.Before(h.at) || r.step == goOn && !r.work.ghost && r.work.last.Before(h.at)
+		switch {
+		case r.full && r.end.Before(h.at):
+			return true
+		case r.step != goOn:
+			return false
+		case r.work.ghost:
+			return r.now.Sub(time.UnixMilli(int64(h.at.Ms))) < unsettled
+		}
+		return r.work.last.Before(h.at)
 	})
 }
