@@ -122,12 +122,12 @@ func eventually(t testing.TB, what string, ok func() bool) {
 func TestConnectionsCut(t *testing.T) {
 	redis := brokertest.StartRedis(t)
 	l := startLoad(t, redis.URL(), 4, time.Millisecond)
-	cut(l, redis)
+	cut(l, 100, redis)
 }
 
 // cut does so, and judges.
-func cut(l *load, servers ...*brokertest.Redis) {
-	for range 100 {
+func cut(l *load, times int, servers ...*brokertest.Redis) {
+	for range times {
 		for _, r := range servers {
 			r.CLI("CLIENT", "KILL", "TYPE", "pubsub")
 			r.CLI("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")

@@ -42,16 +42,19 @@ func TestClusterBroker(t *testing.T) {
 
 // TestEverythingCut: what TestConnectionsCut does to one server is done to all.
 func TestEverythingCut(t *testing.T) {
-	if !*long {
-		t.Skip("only with -long")
+	times := 5
+	if *long {
+		times = 100
 	}
 	t.Run("sentinel", func(t *testing.T) {
+		t.Parallel()
 		s := brokertest.StartSentinel(t)
-		cut(startLoad(t, s.URL(), 4, time.Millisecond), s.Servers[0])
+		cut(startLoad(t, s.URL(), 4, time.Millisecond), times, s.Servers[0])
 	})
 	t.Run("cluster", func(t *testing.T) {
+		t.Parallel()
 		c := brokertest.StartCluster(t)
-		cut(startLoad(t, c.URL(), 12, time.Millisecond), c.Masters[:]...)
+		cut(startLoad(t, c.URL(), 12, time.Millisecond), times, c.Masters[:]...)
 	})
 }
 
