@@ -29,8 +29,8 @@ type keeper struct {
 
 	mu      sync.Mutex // guards what follows
 	waiting map[string]*keeping
-	order   []string // of waiting, the oldest first; may have keys that wait no more
-	busy    bool     // some are being written
+	order   []string        // of waiting, the oldest first; may have keys that wait no more
+	flying  map[string]bool // that are being written
 }
 
 // keeping is a value that waits to be written.
@@ -39,6 +39,7 @@ type keeping struct {
 	data   []byte  // or what is written as it is
 	lives  time.Duration
 	then   []func() // when it was written
+	unsure bool     // it may be written already, and somebody may have taken it
 }
 
 // The bounds of a keeper.
@@ -52,7 +53,7 @@ const (
 )
 
 func newKeeper(s *Server, set *metrics.Set) *keeper {
-	k := &keeper{server: s, wake: make(chan struct{}, 1), ended: make(chan struct{}), waiting: make(map[string]*keeping)}
+	k := &keeper{server: s, wake: make(chan struct{}, 1), ended: make(chan struct{}), waiting: make(map[string]*keeping), flying: make(map[string]bool)}
 	k.puts = set.NewCounter("tidegate_session_puts_total")
 	k.errors = set.NewCounter("tidegate_session_put_errors_total")
 	k.dropped = set.NewCounter("tidegate_session_records_dropped_total")
@@ -83,7 +84,7 @@ func (k *keeper) forget(id string) {
 func (k *keeper) put(key string, v *keeping, then func()) {
 	k.mu.Lock()
 	if old := k.waiting[key]; old != nil {
-		v.then = old.then
+		v.then, v.unsure = old.then, old.unsure
 	} else {
 		k.order = append(k.order, key)
 	}
@@ -169,16 +170,19 @@ func (k *keeper) write(ctx context.Context) (more bool) {
 	if len(keys) == 0 {
 		return false
 	}
-	values := make([]broker.Value, len(keys))
+	round, cancel := context.WithTimeout(context.Background(), keeperTimeout)
+	defer cancel()
+	values := make([]broker.Value, 0, len(keys))
 	for i, v := range batch {
+		if k.stale(round, v) {
+			continue
+		}
 		if v.data == nil {
 			v.data = v.record.encode()
 		}
-		values[i] = broker.Value{Key: keys[i], Data: v.data, Lives: v.lives}
+		values = append(values, broker.Value{Key: keys[i], Data: v.data, Lives: v.lives})
 	}
-	round, cancel := context.WithTimeout(context.Background(), keeperTimeout)
 	err := k.server.relay.broker.Put(round, values)
-	cancel()
 	if err != nil {
 		k.errors.Add(len(keys))
 		k.server.Log.Debug("sessions could not be written; it is tried again", slog.Any("error", err))
@@ -190,6 +194,7 @@ func (k *keeper) write(ctx context.Context) (more bool) {
 		return true
 	}
 	k.puts.Add(len(keys))
+	k.landed()
 	for _, v := range batch {
 		v.written()
 	}
@@ -212,23 +217,55 @@ func (k *keeper) next() (keys []string, batch []*keeping) {
 		k.order = k.order[1:]
 		if v := k.waiting[key]; v != nil {
 			delete(k.waiting, key)
+			k.flying[key] = true
 			keys, batch = append(keys, key), append(batch, v)
 		}
 	}
 	return keys, batch
 }
 
+// stale reports whether a record that may be written already is another node's by now:
+// written again it would put the session back to what it was here.
+func (k *keeper) stale(ctx context.Context, v *keeping) bool {
+	if !v.unsure || v.record == nil || !v.record.Detached {
+		return false
+	}
+	data, err := k.server.relay.broker.Get(ctx, sessionKey(v.record.ID))
+	if err != nil || data == nil {
+		return false
+	}
+	c, err := decodeRecord(data)
+	return err == nil && c.ID == v.record.ID && c.Owner != k.server.node
+}
+
+// landed ends a round that was written.
+func (k *keeper) landed() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	clear(k.flying)
+}
+
+// flies reports whether a session's record is being written at this moment: soon it is
+// where all nodes find it.
+func (k *keeper) flies(id string) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.flying[sessionKey(id)]
+}
+
 // again has a round wait again.
 func (k *keeper) again(keys []string, batch []*keeping) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	clear(k.flying)
 	for i, key := range keys {
+		batch[i].unsure = true
 		if newer := k.waiting[key]; newer != nil {
-			newer.then = append(batch[i].then, newer.then...)
+			newer.then, newer.unsure = append(batch[i].then, newer.then...), true
 			continue
 		}
 		k.waiting[key] = batch[i]
-		k.order = append(k.order, key)
 	}
+	k.order = append(keys, k.order...) // the same again, so that few are unsure
 	k.bound()
 }

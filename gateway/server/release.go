@@ -57,13 +57,15 @@ func (s *Server) release(order release) {
 		}
 		s.keeper.put(releaseKey(order.Nonce), &keeping{record: c, lives: releaseLives}, nil)
 	}
-	if c := s.keeper.take(order.Session); c != nil {
-		answer(c)
-		return
-	}
+	// A session that loses its connection goes from the attached ones to the records that
+	// wait, then to those that are being written: in this order nothing is overlooked.
 	old := s.attached.get(order.Session)
 	if old == nil {
-		answer(nil)
+		c := s.keeper.take(order.Session)
+		if c == nil && s.keeper.flies(order.Session) {
+			return // who asks finds it in a moment; what was there before must not be taken for it
+		}
+		answer(c)
 		return
 	}
 	if old.conn.Worker().TryPostUrgent(func(*reactor.Worker) { old.supersede(answer) }) != nil {
