@@ -9,7 +9,7 @@ ARGS     ?=
 FUZZTIME ?= 60s
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test lint fuzz bench bench-limit bench-idle bench-slow bench-storm bench-workers bench-faults bench-check bench-rolling redis image clean
+.PHONY: help build run test lint vuln fuzz bench bench-limit bench-idle bench-slow bench-storm bench-workers bench-faults bench-check bench-rolling redis image clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -26,6 +26,9 @@ test: ## everything; ARGS are the stages to run, all without
 
 lint: ## formatting, vet, staticcheck, sizes, shellcheck
 	scripts/lint.sh
+
+vuln: ## known vulnerabilities of what is called, if the database can be reached
+	scripts/vuln.sh
 
 fuzz: ## each fuzz target for FUZZTIME (60s)
 	FUZZTIME=$(FUZZTIME) scripts/fuzz.sh

@@ -24,6 +24,7 @@ faults() {
 run_stage() {
 	case $1 in
 	lint) show scripts/lint.sh ;;
+	vuln) show scripts/vuln.sh ;;
 	build) show make --no-print-directory build ;;
 	unit)
 		# The race detector is C; the tests run a real Redis and ask promtool.
@@ -51,7 +52,7 @@ show() {
 	"$@"
 }
 
-all=(lint build unit fuzz metrics chroot nodes clients faults)
+all=(lint vuln build unit fuzz metrics chroot nodes clients faults)
 stages=("$@")
 [ $# -gt 0 ] || stages=("${all[@]}")
 

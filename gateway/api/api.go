@@ -9,6 +9,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/pprof"
+	"net/netip"
 
 	"github.com/VictoriaMetrics/metrics"
 	"github.com/tidegate/tidegate/broker"
@@ -50,12 +51,23 @@ func Operator(c Config) http.Handler {
 	mux.HandleFunc("GET /api/hubs/{hub}/groups/{group}/connections", c.serveConnections)
 	mux.HandleFunc("HEAD /api/hubs/{hub}/groups/{group}", c.serveOccupied)
 	mux.HandleFunc("HEAD /api/health", func(http.ResponseWriter, *http.Request) {})
-	mux.HandleFunc("/debug/pprof/", pprof.Index)
+	mux.HandleFunc("/debug/pprof/", c.guard(pprof.Index))
 	// Without pprof.Cmdline: a flag may have a key in it.
-	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
-	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
-	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
+	mux.HandleFunc("/debug/pprof/profile", c.guard(pprof.Profile))
+	mux.HandleFunc("/debug/pprof/symbol", c.guard(pprof.Symbol))
+	mux.HandleFunc("/debug/pprof/trace", c.guard(pprof.Trace))
 	return mux
+}
+
+// guard asks for an access key whoever is not on this machine: a profile takes processor
+// time, and shows what the process is doing.
+func (c Config) guard(h http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		peer, err := netip.ParseAddrPort(r.RemoteAddr)
+		if err == nil && peer.Addr().Unmap().IsLoopback() || c.authorize(w, r) {
+			h(w, r)
+		}
+	}
 }
 
 // problem is the body of every error of the data plane, in the form that client
