@@ -25,7 +25,7 @@ func TestDeliverBudget(t *testing.T) {
 	at := broker.Position{Ms: 1 << 50}
 	ran := make(chan struct{})
 	done := func(*reactor.Worker) { ran <- struct{}{} }
-	got := testing.AllocsPerRun(20, func() {
+	got := testing.AllocsPerRun(100, func() {
 		for _, m := range batch {
 			at.Seq++
 			m.Position = at

@@ -29,7 +29,8 @@ type keeper struct {
 
 	mu      sync.Mutex // guards what follows
 	waiting map[string]*keeping
-	order   []string        // of waiting, the oldest first; may have keys that wait no more
+	order   []turn // of waiting, the oldest first; some may be over
+	turns   uint64
 	flying  map[string]bool // that are being written
 }
 
@@ -40,6 +41,13 @@ type keeping struct {
 	lives  time.Duration
 	then   []func() // when it was written
 	unsure bool     // it may be written already, and somebody may have taken it
+	turn   uint64
+}
+
+// turn is when a value is written. It is over when the value was taken, or written.
+type turn struct {
+	key string
+	no  uint64
 }
 
 // The bounds of a keeper.
@@ -84,9 +92,11 @@ func (k *keeper) forget(id string) {
 func (k *keeper) put(key string, v *keeping, then func()) {
 	k.mu.Lock()
 	if old := k.waiting[key]; old != nil {
-		v.then, v.unsure = old.then, old.unsure
+		v.then, v.unsure, v.turn = old.then, old.unsure, old.turn
 	} else {
-		k.order = append(k.order, key)
+		k.turns++
+		v.turn = k.turns
+		k.order = append(k.order, turn{key, v.turn})
 	}
 	if then != nil {
 		v.then = append(v.then, then)
@@ -103,15 +113,27 @@ func (k *keeper) put(key string, v *keeping, then func()) {
 // bound drops the oldest while there are too many. Called with mu held.
 func (k *keeper) bound() {
 	for len(k.waiting) > k.server.Limits.Detached && len(k.order) > 0 {
-		if v := k.waiting[k.order[0]]; v != nil {
-			delete(k.waiting, k.order[0])
-			k.dropped.Inc()
-			if len(v.then) > 0 {
-				go v.written() // it is not waited for any more
-			}
+		_, v := k.first()
+		if v == nil {
+			continue
 		}
-		k.order = k.order[1:]
+		k.dropped.Inc()
+		if len(v.then) > 0 {
+			go v.written() // it is not waited for any more
+		}
 	}
+}
+
+// first takes the value whose turn it is, or nil if that turn is over. Called with mu
+// held, if there is a turn.
+func (k *keeper) first() (key string, v *keeping) {
+	t := k.order[0]
+	k.order = k.order[1:]
+	if v = k.waiting[t.key]; v == nil || v.turn != t.no {
+		return "", nil
+	}
+	delete(k.waiting, t.key)
+	return t.key, v
 }
 
 // take returns the record of a session that has lost its connection on this node and was
@@ -213,10 +235,7 @@ func (k *keeper) next() (keys []string, batch []*keeping) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	for len(k.order) > 0 && len(keys) < keeperBatch {
-		key := k.order[0]
-		k.order = k.order[1:]
-		if v := k.waiting[key]; v != nil {
-			delete(k.waiting, key)
+		if key, v := k.first(); v != nil {
 			k.flying[key] = true
 			keys, batch = append(keys, key), append(batch, v)
 		}
@@ -258,6 +277,7 @@ func (k *keeper) again(keys []string, batch []*keeping) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	clear(k.flying)
+	turns := make([]turn, 0, len(keys))
 	for i, key := range keys {
 		batch[i].unsure = true
 		if newer := k.waiting[key]; newer != nil {
@@ -265,7 +285,8 @@ func (k *keeper) again(keys []string, batch []*keeping) {
 			continue
 		}
 		k.waiting[key] = batch[i]
+		turns = append(turns, turn{key, batch[i].turn})
 	}
-	k.order = append(keys, k.order...) // the same again, so that few are unsure
+	k.order = append(turns, k.order...) // the same again, so that few are unsure
 	k.bound()
 }

@@ -41,7 +41,7 @@ func start(t *testing.T, workers, capacity int) *node {
 	s, err := New(Config{
 		Hubs: []string{"chat"}, Workers: r.Workers(), Adopt: r.Adopt, Log: log, Metrics: set, Linger: time.Minute,
 		Limits:   Limits{Connections: 100, GroupsPerConnection: 10, GroupNameBytes: 100, Unacked: 1024, Detached: 100},
-		Sessions: Sessions{Expiry: time.Minute, Checkpoint: time.Second},
+		Sessions: Sessions{Expiry: time.Minute, Checkpoint: time.Minute},
 		Broker: func(receiver broker.Receiver) (broker.Broker, error) {
 			limits := broker.Limits{Capacity: capacity, GroupExpiry: time.Hour, QueueMessages: 1 << 20, QueueBytes: 1 << 30}
 			return memory.New(memory.Config{Limits: limits, Receiver: receiver, Log: log, Metrics: set})
