@@ -209,8 +209,16 @@ func (p *pairOfNodes) close() (err error) {
 	return err
 }
 
-// start starts a gateway at an address.
+// start starts a gateway at an address, and waits until it is ready: the balancer takes
+// one that is not for dead, and would give its share to the other.
 func (o rollingOptions) start(ctx context.Context, listen string) (*Node, error) {
 	flags := []string{"--listen", listen, "--broker", o.broker, "--set", "drain.delay=" + o.delay.String(), "--set", "drain.window=" + o.window.String()}
-	return o.host.Start(ctx, nil, append(flags, roomFor(o.plan.Connections+o.plan.Publishers)...)...)
+	n, err := o.host.Start(ctx, nil, append(flags, roomFor(o.plan.Connections+o.plan.Publishers)...)...)
+	if err != nil {
+		return nil, err
+	}
+	if err := awaitReady(ctx, n.Operator+"/readyz", nil); err != nil {
+		return nil, errors.Join(fmt.Errorf("the gateway is not ready: %w", err), n.Close())
+	}
+	return n, nil
 }

@@ -56,15 +56,16 @@ func (o balancerOptions) start(ctx context.Context, gateways []string) (*Balance
 		_ = b.cmd.Wait()
 		close(b.ended)
 	}()
-	if err := b.await(ctx, "http://"+l.Addr().String()+"/readyz"); err != nil {
+	if err := awaitReady(ctx, "http://"+l.Addr().String()+"/readyz", b.ended); err != nil {
 		b.close()
 		return nil, fmt.Errorf("the load balancer does not serve: %w; it said:\n%s", err, b.log.String())
 	}
 	return b, nil
 }
 
-// await waits until a gateway answers through it.
-func (b *Balancer) await(ctx context.Context, url string) error {
+// awaitReady waits until an address says that a gateway is ready, for as long as what is
+// asked has not ended.
+func awaitReady(ctx context.Context, url string, ended <-chan struct{}) error {
 	client := http.Client{Timeout: time.Second}
 	defer client.CloseIdleConnections()
 	for deadline := time.Now().Add(nodePatience); ; pause(ctx, 50*time.Millisecond) {
@@ -77,7 +78,7 @@ func (b *Balancer) await(ctx context.Context, url string) error {
 			err = errors.New(response.Status)
 		}
 		select {
-		case <-b.ended:
+		case <-ended:
 			return errors.New("it has ended")
 		case <-ctx.Done():
 			return ctx.Err()

@@ -55,7 +55,7 @@ documented() {
 start_gateway memory --broker memory
 check memory
 start_redis
-start_gateway redis --broker "$redis_url"
+start_gateway redis --broker "$redis_url" --set 'presence.groups=*' # whose metrics are there only with it
 check redis
 documented
 (cd deploy && ../scripts/promtool.sh check config prometheus.yml)
