@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -37,6 +38,7 @@ func (s *Server) renew() {
 	defer cancel()
 	asked := time.Now()
 	held, err := s.relay.broker.Lease(ctx, s.node, leaseLives)
+	s.living.renewed(held, err)
 	var living []string
 	if err == nil && s.attendance != nil {
 		living, err = s.relay.broker.Living(ctx)
@@ -62,15 +64,37 @@ type living struct {
 	mu    sync.Mutex // guards what follows; held while the broker is asked, so that one asks for all
 	nodes []string
 	asked time.Time
+	since atomic.Int64 // Unix nanoseconds since when our own lease is held without a break; 0: it is not
+}
+
+// renewed notes how the renewal of our own lease went.
+func (l *living) renewed(held bool, err error) {
+	switch {
+	case err != nil:
+		l.since.Store(0)
+	case !held || l.since.Load() == 0:
+		l.since.Store(time.Now().UnixNano())
+	}
+}
+
+// settled reports whether our own lease is held for so long that others have had the time
+// to renew theirs: when the broker was away all of them have ended, and nobody has died.
+func (l *living) settled() bool {
+	since := l.since.Load()
+	return since != 0 && time.Since(time.Unix(0, since)) > 2*leaseBeat
 }
 
 // livingFor is how long an answer is good.
 const livingFor = 200 * time.Millisecond
 
-// nodeLives reports whether a node has a lease. It waits for the broker, and so belongs
+// nodeLives reports whether a node has a lease, or may just have had no chance to renew
+// it. It waits for the broker, and so belongs
 // in the pool.
 func (s *Server) nodeLives(ctx context.Context, id string) (bool, error) {
 	l := &s.living
+	if !l.settled() {
+		return true, nil
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if now := time.Now(); now.Sub(l.asked) > livingFor {
