@@ -29,10 +29,10 @@ func (o *Outcome) String() string {
 // writeTable writes the trials for a terminal.
 func (r *Trials) writeTable(w io.Writer) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprint(t, "fault\tacked\trefused\tunknown\tdelivered\tlost\ttails\tdup\treordered\tannounced\tnotices\tresumed\trecovered\tsilence\trecovery\t\n")
+	fmt.Fprint(t, "fault\tacked\trefused\tunknown\tdelivered\tlost\ttails\tdup\tagain\treordered\tannounced\tnotices\tresumed\trecovered\tsilence\trecovery\t\n")
 	for _, o := range r.Outcomes {
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%d\t%d\t%d\t%d\t%s\t%s\t%s\t%s\t%.2f s\t%.2f s\t\n", o.Fault,
-			grouped(o.Acked), grouped(o.Refused), grouped(o.Unanswered), grouped(o.Delivered), o.Lost, o.Tails, o.Duplicated, o.Reordered,
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%d\t%d\t%d\t%d\t%d\t%s\t%s\t%s\t%s\t%.2f s\t%.2f s\t\n", o.Fault,
+			grouped(o.Acked), grouped(o.Refused), grouped(o.Unanswered), grouped(o.Delivered), o.Lost, o.Tails, o.Duplicated, o.Again, o.Reordered,
 			grouped(o.Announced), grouped(o.Notices), grouped(o.Resumes), grouped(o.Recovered), o.Silence.Seconds(), max(o.Recover, time.Duration(0)).Seconds())
 	}
 	if err := t.Flush(); err != nil {

@@ -17,6 +17,7 @@ type Findings struct {
 	Tails      int `json:"tails"`     // those of them that are missing at a member's end
 	Announced  int `json:"announced"` // did not come, and the member was told
 	Duplicated int `json:"duplicated"`
+	Again      int `json:"again"` // came a second time after a notice that the group goes on from before them
 	Reordered  int `json:"reordered"`
 	Stray      int `json:"stray"`  // messages that nobody said, or to a group that the member is not in
 	Denied     int `json:"denied"` // the speaker was told that they were not taken, and they came
@@ -120,6 +121,7 @@ func (f *Findings) utterances(said []Utterance) {
 // loss: it is owed all that stands after from up to to.
 type stretch struct {
 	from, to Place
+	back     bool          // it began before the end of the last: the stream was set back
 	last     time.Duration // when the newest that it saw of it was surely in the stream
 	notice   time.Duration // when it was told of a loss, which ended the stretch; 0: it was not
 }
@@ -182,8 +184,13 @@ func (m *membership) announce(e Event) {
 	if len(m.chain) == 0 {
 		return // told at its first join, which owes nothing yet
 	}
-	m.chain[len(m.chain)-1].notice = e.At
-	m.chain = append(m.chain, stretch{from: e.Place, to: e.Place})
+	s := &m.chain[len(m.chain)-1]
+	s.notice = e.At
+	back := s.back || e.Place.compare(s.to) < 0
+	if back {
+		m.last = map[int]uint64{} // a speaker's next may stand before what came of the other history
+	}
+	m.chain = append(m.chain, stretch{from: e.Place, to: e.Place, back: back})
 }
 
 // message checks one message against those before it.
@@ -194,6 +201,12 @@ func (m *membership) message(e Event) {
 		m.note(f.Stray, "message %v at %v, which nobody said, or where the member is not", e.Said, e.Place)
 		return
 	}
+	s := &m.chain[len(m.chain)-1]
+	if m.heard[e.Said] && s.back && e.Place.compare(s.to) > 0 {
+		f.Again++
+		s.to = e.Place
+		return
+	}
 	if m.heard[e.Said] {
 		f.Duplicated++
 		m.note(f.Duplicated, "message %v at %v came twice, the second time %v after the start", e.Said, e.Place, e.At)
@@ -201,7 +214,6 @@ func (m *membership) message(e Event) {
 	}
 	m.heard[e.Said] = true
 	f.Delivered++
-	s := &m.chain[len(m.chain)-1]
 	s.last = max(s.last, m.truths.settled(e))
 	if e.Place.compare(s.to) <= 0 || e.Said.Seq < m.last[e.Said.Speaker] {
 		f.Reordered++

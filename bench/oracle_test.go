@@ -207,6 +207,20 @@ func TestOracleBackForOne(t *testing.T) {
 	c.judged(t, "back for one", want{lost: 1, announced: 1})
 }
 
+// A notice that the group goes on from before what came: it may come again, once, in order.
+func TestOracleSetBack(t *testing.T) {
+	t.Parallel()
+	start := []Event{come(0), got(0), got(1), got(2), event(sawGap, 2, 1)}
+	c := newTale(4).rewound().member(append(start, got(1), got(2), got(3))...)
+	c.judged(t, "again", want{})
+	if f := c.Judge(); f.Again != 2 || f.Delivered != 4 {
+		t.Errorf("%d came again, %d were delivered", f.Again, f.Delivered)
+	}
+	newTale(4).rewound().member(append(start, got(1), got(1), got(2), got(3))...).judged(t, "again and again", want{duplicated: 1})
+	newTale(4).rewound().member(append(start, got(2), got(1), got(3))...).judged(t, "in the wrong order", want{duplicated: 1})
+	newTale(4).rewound().member(append(start, got(0), got(3))...).judged(t, "from before the notice", want{duplicated: 1})
+}
+
 func TestOracleTimes(t *testing.T) {
 	t.Parallel()
 	c := newTale(5).member(come(0), got(0), got(1), got(4))
