@@ -23,7 +23,9 @@ func (b *Broker) Resume(ctx context.Context, g broker.Group, since broker.Positi
 	} else {
 		empty = time.Now().Add(-b.config.Limits.GroupExpiry)
 	}
-	if after, found := b.holds(g, since); found {
+	// What is held here is more than a stream of a small capacity keeps, and it is read
+	// from there: only fewer than capacity later entries cannot have pushed it out.
+	if after, found := b.holds(g, since); found && len(after) < b.config.Limits.Capacity {
 		return !slices.ContainsFunc(after, func(h held) bool { return h.message != nil && h.message.Lost }), nil
 	}
 	if since.IsZero() {
