@@ -15,7 +15,7 @@ clients() {
 # Redis and nodes fail under load: the short forms of the two that check what is lost.
 faults() {
 	scripts/install-redis.sh
-	bin/bench check --gateway bin/gateway --quick --quiet --fault cut,truncate,capacity
+	bin/bench check --gateway bin/gateway --quick --quiet --fault cut,truncate,flush
 	bin/bench faults --gateway bin/gateway --quick --quiet
 }
 
