@@ -23,7 +23,8 @@ type Config struct {
 	KeysFile string   `koanf:"keys_file"` // a file of further ones
 	Auth     Auth     `koanf:"auth"`
 
-	Proxies Proxies `koanf:"proxies"`
+	Proxies Proxies   `koanf:"proxies"`
+	TLS     ListenTLS `koanf:"tls"`
 
 	Workers int  `koanf:"workers"` // event loops that share the connections
 	Pool    Pool `koanf:"pool"`
@@ -74,6 +75,13 @@ type Auth struct {
 	CloseAtExpiry  bool          `koanf:"close_at_expiry"` // connections end with their token
 	Anonymous      []string      `koanf:"anonymous"`       // hubs and routes' paths that need no token
 	AnonymousRoles []string      `koanf:"anonymous_roles"` // what clients without one may do there
+}
+
+// ListenTLS is TLS on the gateway's own listeners. The files are in PEM; empty is none.
+type ListenTLS struct {
+	CertFile string `koanf:"cert_file"` // the certificate, and those up to its authority
+	KeyFile  string `koanf:"key_file"`  // its key
+	Operator bool   `koanf:"operator"`  // the operator listener speaks it too
 }
 
 // Proxies is who is believed about whom a connection is for.

@@ -108,6 +108,12 @@ func TestNetworks(t *testing.T) {
 	f("localhost")
 	f("*")
 	f("127.0.0.1:80")
+	if got := refused(t, flag("tls.cert_file", "a.pem")); !strings.Contains(got, "want both tls.cert_file and tls.key_file") {
+		t.Error(got)
+	}
+	if got := refused(t, flag("tls.operator", "true")); !strings.Contains(got, "want a certificate in tls.cert_file") {
+		t.Error(got)
+	}
 	if got := refused(t, flag("proxies.protocol", "true")); !strings.Contains(got, "want the proxies' addresses in proxies.trusted") {
 		t.Error(got)
 	}

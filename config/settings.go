@@ -38,6 +38,10 @@ var rules = map[string]rule{
 	"proxies.header":   word("x-forwarded-for", "forwarded"),
 	"proxies.protocol": boolean(),
 
+	"tls.cert_file": text(anyFile, anything),
+	"tls.key_file":  text(anyFile, anything),
+	"tls.operator":  boolean(),
+
 	"workers":    integer(1, 256),
 	"pool.size":  integer(0, 4096),
 	"pool.queue": integer(1, 1_000_000),

@@ -45,6 +45,12 @@ func (c *Config) relations() []fault {
 	if c.Proxies.Protocol && len(c.Proxies.Trusted) == 0 {
 		differ("proxies.protocol", "proxies.trusted", "want the proxies' addresses in proxies.trusted, since nobody else may speak it")
 	}
+	if (c.TLS.CertFile == "") != (c.TLS.KeyFile == "") {
+		differ("tls.cert_file", "tls.key_file", "want both tls.cert_file and tls.key_file, or neither")
+	}
+	if c.TLS.Operator && c.TLS.CertFile == "" {
+		differ("tls.operator", "tls.cert_file", "want a certificate in tls.cert_file and tls.key_file, or false")
+	}
 	return slices.Concat(all, c.pathFaults(), c.keyFaults(), c.anonymousFaults())
 }
 

@@ -16,7 +16,7 @@ const module = "github.com/tidegate/tidegate/"
 // files may reach further: they stand outside the rooms.
 var arrows = map[string][]string{
 	"gateway": {"config", "broker", "broker/memory", "broker/redisstream", "reactor",
-		"gateway/server", "gateway/api", "gateway/page", "gateway/auth", "gateway/door", "gateway/keyring", "gateway/proxy"},
+		"gateway/server", "gateway/api", "gateway/page", "gateway/auth", "gateway/door", "gateway/keyring", "gateway/proxy", "gateway/tlsconn"},
 	"gateway/server":     {"reactor", "broker", "gateway/hub", "gateway/wire", "gateway/auth", "gateway/presence"},
 	"gateway/presence":   {"broker"},
 	"gateway/api":        {"broker", "gateway/server", "gateway/auth"},
@@ -27,6 +27,7 @@ var arrows = map[string][]string{
 	"gateway/page":       {},
 	"gateway/door":       {},
 	"gateway/proxy":      {},
+	"gateway/tlsconn":    {},
 	"reactor":            {},
 	"broker":             {},
 	"broker/memory":      {"broker"},

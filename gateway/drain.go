@@ -114,8 +114,10 @@ func (n *node) end(ctx context.Context) error {
 	if late := n.reactor.Shutdown(clients, server.ServiceRestart, farewell); late != nil {
 		n.log.Warn("not everything ended by itself", "error", late) // the fault of clients, most often
 	}
+	n.certificate.Await(clients)
 	n.shut(ctx, n.operator, "operator")
 	n.keys.Close()
+	n.certificate.Close()
 	return n.server.Close()
 }
 

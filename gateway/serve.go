@@ -20,6 +20,7 @@ import (
 	"github.com/tidegate/tidegate/gateway/page"
 	"github.com/tidegate/tidegate/gateway/proxy"
 	"github.com/tidegate/tidegate/gateway/server"
+	"github.com/tidegate/tidegate/gateway/tlsconn"
 	"github.com/tidegate/tidegate/reactor"
 )
 
@@ -35,7 +36,9 @@ type node struct {
 	operator *http.Server
 	door     *door.Door // of the public listener; nil if that could not be opened
 	proxies  *proxy.Trust
-	draining atomic.Bool // asked to end
+
+	certificate *tlsconn.Certificate // nil without TLS
+	draining    atomic.Bool          // asked to end
 }
 
 // serve runs a node until ctx ends. It starts from the far end, the broker's and
@@ -76,7 +79,11 @@ func (n *node) start() (err error) {
 	if n.proxies, err = proxy.New(c.Proxies.Trusted, c.Proxies.Header); err != nil {
 		return err
 	}
+	if err = n.openCertificate(); err != nil {
+		return err
+	}
 	if n.reactor, err = reactor.New(reactorConfig(c, n.log, n.metrics)); err != nil {
+		n.certificate.Close()
 		return err
 	}
 	if err = n.openKeys(); err == nil {
@@ -84,6 +91,7 @@ func (n *node) start() (err error) {
 	}
 	if err != nil {
 		n.keys.Close()
+		n.certificate.Close()
 		return errors.Join(err, n.reactor.Shutdown(context.Background(), ws.StatusGoingAway, ""))
 	}
 	n.metrics.NewGauge("app_active_connections", func() float64 { return float64(n.reactor.Connections()) })
@@ -122,12 +130,19 @@ func (n *node) open(s *http.Server, name, address string, failed chan<- error) e
 			name, err, map[string]string{"public": "listen", "operator": "operator"}[name])
 	}
 	attrs := []any{"name", name, "address", l.Addr().String()}
+	scheme := map[bool]string{false: "http://", true: "https://"}[n.speaksTLS(name)]
 	if name == "public" && n.config.Demo {
-		attrs = append(attrs, "page", "http://"+l.Addr().String()+"/")
+		attrs = append(attrs, "page", scheme+l.Addr().String()+"/")
 	}
 	n.log.Info("listening", attrs...)
 	if name == "public" {
-		n.door = door.New(n.behindProxies(l), doorConfig(n))
+		l = n.behindProxies(l)
+	}
+	if n.speaksTLS(name) {
+		l = n.secured(l)
+	}
+	if name == "public" {
+		n.door = door.New(l, doorConfig(n))
 		s.ConnState, l = n.door.ConnState, n.door
 	}
 	go func() {

@@ -15,6 +15,7 @@ import (
 	"github.com/tidegate/tidegate/gateway/door"
 	"github.com/tidegate/tidegate/gateway/proxy"
 	"github.com/tidegate/tidegate/gateway/server"
+	"github.com/tidegate/tidegate/gateway/tlsconn"
 	"github.com/tidegate/tidegate/reactor"
 )
 
@@ -109,6 +110,28 @@ func (n *node) behindProxies(l net.Listener) net.Listener {
 		return l
 	}
 	return n.proxies.Listener(l, proxy.Protocol{Timeout: n.config.Limits.HandshakeTimeout, Log: n.log, Metrics: n.metrics})
+}
+
+// openCertificate reads the certificate of the listeners, if there is one.
+func (n *node) openCertificate() (err error) {
+	c := n.config.TLS
+	if c.CertFile == "" {
+		return nil
+	}
+	if n.certificate, err = tlsconn.Open(tlsconn.Files{Cert: c.CertFile, Key: c.KeyFile, Log: n.log, Metrics: n.metrics}); err != nil {
+		return usageError{err}
+	}
+	return nil
+}
+
+// speaksTLS reports whether a listener does.
+func (n *node) speaksTLS(name string) bool {
+	return n.certificate != nil && (name == "public" || n.config.TLS.Operator)
+}
+
+// secured is a listener with TLS.
+func (n *node) secured(l net.Listener) net.Listener {
+	return n.certificate.Listen(l, tlsconn.Config{Buffer: n.config.Limits.SocketBufferBytes, Timeout: n.config.Heartbeat.Timeout})
 }
 
 // busyLag is how late those who are connected may be served before newcomers wait.

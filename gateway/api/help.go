@@ -14,6 +14,10 @@ var help = map[string]string{
 	"tidegate_key_loads_total":      "Files of keys that had changed, and key sets, by source and by whether they could be read.",
 	"tidegate_jwks_age_seconds":     "Time since the key set was last fetched; 0 without one.",
 
+	"tidegate_tls_connections":                      "WebSockets over TLS that this node ends itself.",
+	"tidegate_certificate_loads_total":              "Certificates that had changed, by whether they could be read.",
+	"tidegate_certificate_expiry_timestamp_seconds": "When the certificate in force expires, in Unix seconds.",
+
 	"tidegate_groups":           "Groups that are open on this node.",
 	"tidegate_deliveries_total": "Messages queued on sockets: one for each member.",
 	"tidegate_delivery_seconds": "Time from the stream's clock to the sockets' queues, once for what a worker sent to a group together: of its oldest message.",

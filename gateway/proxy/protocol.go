@@ -92,6 +92,9 @@ func (c *conn) Read(p []byte) (int, error) {
 	return c.Conn.Read(p)
 }
 
+// SetWriteBuffer is the socket's.
+func (c *conn) SetWriteBuffer(n int) error { return c.Conn.(*net.TCPConn).SetWriteBuffer(n) }
+
 // Under returns the connection without the header, and what was read from it that no
 // Read has returned. The caller owns both from then on.
 func (c *conn) Under() (net.Conn, []byte) {
