@@ -115,6 +115,8 @@ func TestCompressionOffers(t *testing.T) {
 	f(on, "permessage-deflate; server_max_window_bits=10", false)
 	f(on, "permessage-deflate; client_max_window_bits=99", false)
 	f(on, "permessage-deflate; unknown", false)
+	f(on, "permessage-deflate; client_max_window_bits; client_max_window_bits", false)
+	f(on, "permessage-deflate; client_max_window_bits=010", false)
 	f(on, "x-other", false)
 	f(off, "permessage-deflate", false)
 }

@@ -53,11 +53,26 @@ func newNegotiation() *negotiation {
 
 // answer is what ws.HTTPUpgrader asks for each extension that is offered.
 func (n *negotiation) answer(offer httphead.Option) (httphead.Option, error) {
+	if !wellFormed(offer) {
+		return httphead.Option{}, nil
+	}
 	accepted, err := n.extension.Negotiate(offer)
 	if err != nil {
 		return httphead.Option{}, nil
 	}
 	return accepted, nil
+}
+
+// wellFormed reports whether each of an offer's parameters stands once, and no number
+// begins with a zero (RFC 7692 section 7.1): what wsflate does not look at, or not always.
+func wellFormed(offer httphead.Option) bool {
+	ok, seen := true, make(map[string]bool, 4)
+	offer.Parameters.ForEach(func(name, value []byte) bool {
+		ok = !seen[string(name)] && (len(value) == 0 || value[0] != '0')
+		seen[string(name)] = true
+		return ok
+	})
+	return ok
 }
 
 // agreed reports whether an offer was accepted.
