@@ -9,7 +9,7 @@ ARGS     ?=
 FUZZTIME ?= 60s
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test lint vuln fuzz bench bench-limit bench-idle bench-slow bench-storm bench-workers bench-faults bench-check bench-rolling redis image clean
+.PHONY: help build run test lint vuln fuzz conformance bench bench-limit bench-idle bench-slow bench-storm bench-workers bench-faults bench-check bench-rolling redis image clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -32,6 +32,9 @@ vuln: ## known vulnerabilities of what is called, if the database can be reached
 
 fuzz: ## each fuzz target for FUZZTIME (60s)
 	FUZZTIME=$(FUZZTIME) scripts/fuzz.sh
+
+conformance: ## RFC 6455 and RFC 7692, case by case, against the gateway
+	cd gateway/conformance && go test -race -count=1
 
 bench: build ## the reference load through Redis; ARGS are the harness's flags
 	scripts/bench.sh $(ARGS)

@@ -35,6 +35,9 @@ var arrows = map[string][]string{
 	"broker/brokertest":  {"broker"},
 	"config":             {},
 	"bench":              {"gateway/wire"},
+
+	// Nothing but tests, which know the program from outside.
+	"gateway/conformance": {},
 }
 
 // only is who may import a foreign engine: one room each, so that it can be
