@@ -115,9 +115,6 @@ func (n *node) behindProxies(l net.Listener) net.Listener {
 // openCertificate reads the certificate of the listeners, if there is one.
 func (n *node) openCertificate() (err error) {
 	c := n.config.TLS
-	if c.CertFile == "" {
-		return nil
-	}
 	if n.certificate, err = tlsconn.Open(tlsconn.Files{Cert: c.CertFile, Key: c.KeyFile, Log: n.log, Metrics: n.metrics}); err != nil {
 		return usageError{err}
 	}

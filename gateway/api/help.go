@@ -16,7 +16,7 @@ var help = map[string]string{
 
 	"tidegate_tls_connections":                      "WebSockets over TLS that this node ends itself.",
 	"tidegate_certificate_loads_total":              "Certificates that had changed, by whether they could be read.",
-	"tidegate_certificate_expiry_timestamp_seconds": "When the certificate in force expires, in Unix seconds.",
+	"tidegate_certificate_expiry_timestamp_seconds": "When the certificate in force expires, in Unix seconds; 0 without one.",
 
 	"tidegate_groups":           "Groups that are open on this node.",
 	"tidegate_deliveries_total": "Messages queued on sockets: one for each member.",

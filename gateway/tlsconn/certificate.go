@@ -40,7 +40,12 @@ type Certificate struct {
 }
 
 // Open reads the files, and begins to watch them. An error is the operator's to mend.
+// Without files there is no certificate, nil, whose metrics are all 0.
 func Open(f Files) (*Certificate, error) {
+	if f.Cert == "" {
+		new(Certificate).count(f.Metrics)
+		return nil, nil
+	}
 	if f.Poll == 0 {
 		f.Poll = 2 * time.Second
 	}
@@ -52,14 +57,28 @@ func Open(f Files) (*Certificate, error) {
 	if c.inner, err = net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)}); err != nil {
 		return nil, fmt.Errorf("the relay of TLS needs a listener on loopback: %w", err)
 	}
-	c.loaded = f.Metrics.NewCounter(`tidegate_certificate_loads_total{outcome="loaded"}`)
-	c.failed = f.Metrics.NewCounter(`tidegate_certificate_loads_total{outcome="failed"}`)
-	f.Metrics.NewGauge("tidegate_certificate_expiry_timestamp_seconds", func() float64 { return float64(c.current.Load().Leaf.NotAfter.Unix()) })
-	f.Metrics.NewGauge("tidegate_tls_connections", func() float64 { return float64(c.relayed.Load()) })
+	c.count(f.Metrics)
 	ctx, end := context.WithCancel(context.Background())
 	c.end = end
 	c.ended.Go(func() { c.watch(ctx) })
 	return c, nil
+}
+
+// count makes the metrics, which exist from the start.
+func (c *Certificate) count(set *metrics.Set) {
+	c.loaded = set.NewCounter(`tidegate_certificate_loads_total{outcome="loaded"}`)
+	c.failed = set.NewCounter(`tidegate_certificate_loads_total{outcome="failed"}`)
+	set.NewGauge("tidegate_certificate_expiry_timestamp_seconds", c.expiry)
+	set.NewGauge("tidegate_tls_connections", func() float64 { return float64(c.relayed.Load()) })
+}
+
+// expiry is when the certificate in force expires, in Unix seconds; 0 without one.
+func (c *Certificate) expiry() float64 {
+	current := c.current.Load()
+	if current == nil {
+		return 0
+	}
+	return float64(current.Leaf.NotAfter.Unix())
 }
 
 // Close ends the watching, and waits for it. A nil certificate has none.
