@@ -43,7 +43,7 @@ var handshakes = []struct {
 	{"4.2.1 HTTP/1.0", "HTTP/1.1", "HTTP/1.0", 0, "", ""},
 }
 
-// TestHandshakes: whole, and cut at each position.
+// TestHandshakes: each gets its status and its header.
 func TestHandshakes(t *testing.T) {
 	address := start(t)
 	for _, h := range handshakes {
