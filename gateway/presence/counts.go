@@ -16,16 +16,16 @@ type counts struct {
 
 func (c *counts) init(set *metrics.Set) {
 	for name, counter := range map[string]**metrics.Counter{
-		`tidegate_presence_marks_total`:                  &c.marks,
+		`tidegate_presence_marks_total`:                     &c.marks,
 		`tidegate_presence_errors_total{operation="write"}`: &c.writeErrors,
 		`tidegate_presence_errors_total{operation="lease"}`: &c.leaseErrors,
 		`tidegate_presence_errors_total{operation="read"}`:  &c.loadErrors,
-		`tidegate_presence_lease_lost_total`:             &c.leaseLost,
-		`tidegate_presence_changes_total`:                &c.heard,
-		`tidegate_presence_overrun_total`:                &c.overrun,
-		`tidegate_presence_reads_total`:                  &c.loads,
-		`tidegate_presence_dead_nodes_total`:             &c.dead,
-		`tidegate_presence_snapshots_total`:              &c.snapshots,
+		`tidegate_presence_lease_lost_total`:                &c.leaseLost,
+		`tidegate_presence_changes_total`:                   &c.heard,
+		`tidegate_presence_overrun_total`:                   &c.overrun,
+		`tidegate_presence_reads_total`:                     &c.loads,
+		`tidegate_presence_dead_nodes_total`:                &c.dead,
+		`tidegate_presence_snapshots_total`:                 &c.snapshots,
 	} {
 		*counter = set.NewCounter(name)
 	}
