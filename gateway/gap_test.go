@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/tidegate/tidegate/broker/brokertest"
@@ -53,6 +54,10 @@ func TestGap(t *testing.T) {
 		}
 	}
 	for _, node := range []*gateway{g, other} {
+		eventually(t, "the node is ready", func() bool { return ready(node) })
+		if _, body := node.get(node.public, "/readyz"); strings.Contains(body, "lost") != (node == g) {
+			t.Errorf("readiness says %q, want it to tell of the loss where the group has members", body)
+		}
 		if n := node.metric(`app_errors_total{reason="broker_gap"}`); n > 1 {
 			t.Errorf("%g gaps were counted for one", n)
 		}

@@ -96,7 +96,7 @@ func (n *node) start() (err error) {
 	}
 	n.metrics.NewGauge("app_active_connections", func() float64 { return float64(n.reactor.Connections()) })
 	n.metrics.NewGauge("tidegate_draining", n.drains)
-	checks := []api.Check{{Name: "node", Ready: n.ready}, {Name: "broker", Ready: n.server.Ready}, {Name: "workers", Ready: n.reactor.Ready}, {Name: "keys", Ready: n.keys.Ready}}
+	checks := []api.Check{{Name: "node", Ready: n.ready}, {Name: "broker", Ready: n.server.Ready, Note: n.server.Lost}, {Name: "workers", Ready: n.reactor.Ready}, {Name: "keys", Ready: n.keys.Ready}}
 	mux := http.NewServeMux()
 	api.MountProbes(mux, checks)
 	n.server.Mount(mux)

@@ -34,10 +34,11 @@ type Config struct {
 	Metrics   *metrics.Set
 }
 
-// Check is one thing that must work for the node to be ready. Ready never waits.
+// Check is one thing that must work for the node to be ready. Its functions never wait.
 type Check struct {
 	Name  string
 	Ready func() error
+	Note  func() string // what an operator should know though it works; nil or empty: nothing
 }
 
 // Operator is the operator listener's handler: metrics, data plane, profiles and

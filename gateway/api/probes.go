@@ -21,11 +21,21 @@ func MountProbes(mux *http.ServeMux, checks []Check) {
 				status = http.StatusServiceUnavailable
 				fmt.Fprintf(&body, "%s: %v\n", c.Name, err)
 			} else {
-				fmt.Fprintf(&body, "%s: ok\n", c.Name)
+				fmt.Fprintf(&body, "%s: ok%s\n", c.Name, c.note())
 			}
 		}
 		plain(w, status, body.String())
 	})
+}
+
+// note is what stands behind a check's ok.
+func (c Check) note() string {
+	if c.Note != nil {
+		if n := c.Note(); n != "" {
+			return "; " + n
+		}
+	}
+	return ""
 }
 
 // plain answers with text that no cache keeps.

@@ -1,6 +1,9 @@
 package server
 
 import (
+	"fmt"
+	"time"
+
 	"github.com/tidegate/tidegate/broker"
 	"github.com/tidegate/tidegate/gateway/wire"
 	"github.com/tidegate/tidegate/reactor"
@@ -18,6 +21,7 @@ func (r *relay) gap(g broker.Group, at broker.Position) {
 		return
 	}
 	r.server.counts.fault(faultGap)
+	r.gapAt.Store(time.Now().Unix())
 	r.server.Log.Warn("messages of a group were lost before they could be read", "group", g.String(), "position", at.String())
 	t := r.lookup(g)
 	if t == nil {
@@ -28,6 +32,20 @@ func (r *relay) gap(g broker.Group, at broker.Position) {
 	for i := range workers.each {
 		_ = r.server.Workers[i].PostUrgent(func(w *reactor.Worker) { r.lost(w, t, at) })
 	}
+}
+
+// lossNote is for how long readiness tells of a gap.
+const lossNote = 5 * time.Minute
+
+// Lost says, for some minutes, that this node has found a gap, and is empty otherwise. A
+// node that has told its members of what was lost serves as well as any, so it is ready
+// nevertheless. Never waits; may be called on any goroutine.
+func (s *Server) Lost() string {
+	ago := time.Since(time.Unix(s.relay.gapAt.Load(), 0))
+	if ago > lossNote {
+		return ""
+	}
+	return fmt.Sprintf("messages were lost, and their members told, %d s ago: see broker_gap", int(ago.Seconds()))
 }
 
 // lose notes a gap, and returns the workers that have members. The position may stand

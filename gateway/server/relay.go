@@ -2,6 +2,7 @@ package server
 
 import (
 	"sync"
+	"sync/atomic"
 
 	"github.com/tidegate/tidegate/broker"
 	"github.com/tidegate/tidegate/gateway/wire"
@@ -27,6 +28,7 @@ type relay struct {
 	room      room
 	handovers sync.Pool // of *handover, to be used again
 
+	gapAt   atomic.Int64 // when the last gap was found, in Unix seconds; 0 is never
 	idle    idleList
 	mu      sync.RWMutex // guards topics; taken before a topic's own
 	topics  topics
