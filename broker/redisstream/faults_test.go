@@ -327,6 +327,27 @@ func TestForeignEntries(t *testing.T) {
 	}
 }
 
+// TestReadPastForeignEntries: a page of nothing but what is passed over is not the end.
+func TestReadPastForeignEntries(t *testing.T) {
+	redis := brokertest.StartRedis(t)
+	b := subscribed(t, redis.URL(), limits(), newReader())
+	key := b.key(lobby)
+	first, err := broker.ParsePosition(strings.TrimSpace(redis.CLI("XADD", key, "*", "data", "1")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 8 {
+		redis.CLI("XADD", key, "*", "other", "x")
+	}
+	redis.CLI("XADD", key, "*", "data", "2")
+	for _, limit := range []int{1, 4, 8, 100} {
+		all, err := b.Read(t.Context(), lobby, first, limit)
+		if err != nil || len(all) != 1 || string(all[0].Data) != "2" {
+			t.Errorf("%d at a time: %d messages, %v; want the one behind what is passed over", limit, len(all), err)
+		}
+	}
+}
+
 // TestWrongType: a key that is no stream is its group's trouble and nobody else's.
 func TestWrongType(t *testing.T) {
 	redis := brokertest.StartRedis(t)

@@ -164,9 +164,27 @@ func (b *Broker) Ready() error {
 	return nil
 }
 
-// Read asks Redis for what a group has after a position. It begins with the entry at
-// the position: only if that is still there was nothing trimmed behind it.
+// Read asks Redis for what a group has after a position. Entries that are not fit to be
+// sent are passed over: no messages means that there are none.
 func (b *Broker) Read(ctx context.Context, g broker.Group, after broker.Position, limit int) ([]*broker.Message, error) {
+	for limit > 0 {
+		entries, err := b.entries(ctx, g, after, limit)
+		if err != nil {
+			return nil, err
+		}
+		if all := b.messages(g, entries); len(all) > 0 || len(entries) < limit {
+			return all, nil
+		}
+		if after, err = broker.ParsePosition(entries[len(entries)-1].ID); err != nil {
+			return nil, fmt.Errorf("redisstream: read %s: %w", g, err) // Redis makes no such ids
+		}
+	}
+	return nil, nil
+}
+
+// entries are those after a position. It begins with the entry at the position: only if
+// that is still there was nothing trimmed behind it.
+func (b *Broker) entries(ctx context.Context, g broker.Group, after broker.Position, limit int) ([]redis.XMessage, error) {
 	if b.closed.Load() {
 		return nil, broker.ErrClosed
 	}
@@ -175,16 +193,15 @@ func (b *Broker) Read(ctx context.Context, g broker.Group, after broker.Position
 		from, count = after.String(), count+1
 	}
 	entries, err := b.commands().XRangeN(ctx, b.key(g), from, "+", count).Result()
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, fmt.Errorf("redisstream: read %s: %w: %w", g, broker.ErrUnavailable, err)
+	case after.IsZero():
+		return entries, nil
+	case len(entries) == 0 || entries[0].ID != from:
+		return nil, fmt.Errorf("redisstream: read %s: %w", g, broker.ErrTrimmed)
 	}
-	if !after.IsZero() {
-		if len(entries) == 0 || entries[0].ID != from {
-			return nil, fmt.Errorf("redisstream: read %s: %w", g, broker.ErrTrimmed)
-		}
-		entries = entries[1:]
-	}
-	return b.messages(g, entries), nil
+	return entries[1:], nil
 }
 
 // messages are those of entries that are fit to be sent.
