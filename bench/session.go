@@ -88,7 +88,7 @@ func (s *session) repeats(number uint64, p, last Place, old bool) bool {
 	if number <= s.last {
 		return true
 	}
-	s.again = s.again || s.last > 0 && number > s.last+recoveryJump
+	s.again = s.again || number > s.last+recoveryJump // a new session counts from one
 	s.last = number
 	return old && s.again && p.compare(last) <= 0
 }

@@ -58,8 +58,8 @@ func (f *Follower) answer(n *Notice, now time.Duration) {
 		e.Kind = sawResume // it goes on from its own position
 	case r.since:
 		e.Kind = sawMissed
-		s.since = n.Position
-	default:
+	}
+	if e.Kind != sawResume && len(s.early) == 0 { // the ack may come behind the first messages
 		s.since = n.Position
 	}
 	f.events = append(append(f.events, e), s.early...)
