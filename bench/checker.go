@@ -184,11 +184,5 @@ func (o *trialsOptions) run(ctx context.Context, chosen []Fault, stdout io.Write
 		}
 	}
 	show.End()
-	if err := errors.Join(r.writeTable(stdout), writeFile(o.output.json, indented(r))); err != nil {
-		return failure{err}
-	}
-	if len(r.Failures) > 0 {
-		return errFailed
-	}
-	return nil
+	return verdict(r.writeTable(stdout), writeFile(o.output.json, indented(r)), r.Failures)
 }

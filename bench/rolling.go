@@ -106,13 +106,7 @@ func (o rollingOptions) run(ctx context.Context, stdout io.Writer, show *Progres
 	if err != nil {
 		return failure{err}
 	}
-	if err := errors.Join(r.writeTable(stdout), writeFile(o.output.json, indented(r))); err != nil {
-		return failure{err}
-	}
-	if len(r.Failures) > 0 {
-		return errFailed
-	}
-	return nil
+	return verdict(r.writeTable(stdout), writeFile(o.output.json, indented(r)), r.Failures)
 }
 
 // measure is the whole scene.

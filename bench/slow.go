@@ -141,13 +141,7 @@ func (o slowOptions) run(ctx context.Context, stdout io.Writer, show *Progress) 
 		}
 	}
 	s.judge(o)
-	if err := errors.Join(s.writeTable(stdout), writeFile(o.output.json, indented(s))); err != nil {
-		return failure{err}
-	}
-	if len(s.Failures) > 0 {
-		return errFailed
-	}
-	return nil
+	return verdict(s.writeTable(stdout), writeFile(o.output.json, indented(s)), s.Failures)
 }
 
 // measure is one run, on a gateway of its own.

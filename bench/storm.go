@@ -135,13 +135,7 @@ func (o stormOptions) run(ctx context.Context, stdout io.Writer, show *Progress)
 	if err = errors.Join(err, n.Close()); err != nil {
 		return failure{err}
 	}
-	if err := errors.Join(s.writeTable(stdout), writeFile(o.output.json, indented(s))); err != nil {
-		return failure{err}
-	}
-	if len(s.Failures) > 0 {
-		return errFailed
-	}
-	return nil
+	return verdict(s.writeTable(stdout), writeFile(o.output.json, indented(s)), s.Failures)
 }
 
 // measure is the load of the members with the waves beside it.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"text/tabwriter"
@@ -95,4 +96,15 @@ func indented(v any) func(w io.Writer) error {
 		e.SetIndent("", "  ")
 		return e.Encode(v)
 	}
+}
+
+// verdict is what a run ends with whose table and JSON were written, or could not be.
+func verdict(table, file error, failures []string) error {
+	if err := errors.Join(table, file); err != nil {
+		return failure{err}
+	}
+	if len(failures) > 0 {
+		return errFailed
+	}
+	return nil
 }

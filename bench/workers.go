@@ -114,13 +114,7 @@ func (o workersOptions) run(ctx context.Context, stdout io.Writer, show *Progres
 			s.Failures = append(s.Failures, append(faults, r.uneven()...)...)
 		}
 	}
-	if err := errors.Join(s.writeTable(stdout, o.workers), writeFile(o.output.json, indented(s))); err != nil {
-		return failure{err}
-	}
-	if len(s.Failures) > 0 {
-		return errFailed
-	}
-	return nil
+	return verdict(s.writeTable(stdout, o.workers), writeFile(o.output.json, indented(s)), s.Failures)
 }
 
 // measure is one run, on a gateway of its own.
