@@ -111,11 +111,13 @@ func writeClaims(stdout io.Writer, e auth.Explanation, now time.Time) error {
 			line(d.name, d.at.Format(time.RFC3339)+", "+away(d.at.Sub(now)))
 		}
 	}
-	roles := quoted(e.Roles...)
-	for i, role := range e.Roles {
-		if err := auth.CheckRole(role); err != nil && i < len(roles) {
-			roles[i] += ", which allows nothing"
+	var roles []string
+	for _, role := range e.Roles {
+		text := fmt.Sprintf("%q", role)
+		if err := auth.CheckRole(role); err != nil {
+			text += ", which allows nothing"
 		}
+		roles = append(roles, text)
 	}
 	line("role", roles...)
 	line("group", quoted(e.Groups...)...)

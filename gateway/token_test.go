@@ -14,6 +14,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/tidegate/tidegate/gateway/auth"
 )
 
 // command runs a subcommand, with a standard input.
@@ -134,6 +136,14 @@ func TestTokenCheck(t *testing.T) {
 	f("x", "malformed: it is neither")
 	two := []string{"--set", "hubs=chat,game"}
 	f(made(t, append(append(two, keys...), "--hub", "game")...), "valid for hub game", two...)
+	roles, err := auth.Sign(accessKey, auth.Claims{Hub: "chat", Roles: []string{"", "admin", "webpubsub.sendToGroup.a"}, Expires: time.Now().Add(time.Hour)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f(roles, "valid for hub chat")
+	if out, _ := check(roles); !strings.Contains(out, `"admin", which allows nothing`) || strings.Contains(out, `sendToGroup.a", which`) {
+		t.Errorf("another role is marked than the wrong one:\n%s", out)
+	}
 	expired := tokenFor(t, -time.Hour)
 	f(expired, "expired: it has expired: get a new one")
 }
