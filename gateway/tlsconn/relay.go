@@ -43,10 +43,13 @@ func (c *Certificate) pair() (ours, loop *net.TCPConn, err error) {
 	c.pairing.Lock()
 	defer c.pairing.Unlock()
 	_ = c.inner.SetDeadline(time.Now().Add(pairTimeout))
-	ours, err = net.DialTCP("tcp", nil, c.inner.Addr().(*net.TCPAddr))
+	// A dial without a bound would hold up every other connection's.
+	dialer := net.Dialer{Timeout: pairTimeout}
+	dialed, err := dialer.Dial("tcp", c.inner.Addr().String())
 	if err != nil {
 		return nil, nil, err
 	}
+	ours = dialed.(*net.TCPConn)
 	for {
 		if loop, err = c.inner.AcceptTCP(); err != nil {
 			_ = ours.Close()
