@@ -45,6 +45,9 @@ func New(networks []string, header string) (*Trust, error) {
 // ParseNetwork reads 10.0.0.0/8, 2001:db8::/32, or an address, which is a network of one.
 func ParseNetwork(text string) (netip.Prefix, error) {
 	if p, err := netip.ParsePrefix(text); err == nil {
+		if p.Addr().Is4In6() { // addresses are compared as IPv4, so it would never match
+			return netip.Prefix{}, fmt.Errorf("%q is IPv4 written as IPv6: write it as IPv4, such as 10.0.0.0/8", text)
+		}
 		return p.Masked(), nil
 	}
 	a, err := netip.ParseAddr(text)

@@ -94,7 +94,7 @@ func TestOtherHeader(t *testing.T) {
 }
 
 func TestNew(t *testing.T) {
-	for _, wrong := range []string{"", "10.0.0.0/33", "a", "fe80::1%eth0"} {
+	for _, wrong := range []string{"", "10.0.0.0/33", "a", "fe80::1%eth0", "::ffff:10.0.0.0/104"} {
 		if _, err := New([]string{wrong}, XForwardedFor); err == nil {
 			t.Errorf("%q was taken for a network", wrong)
 		}

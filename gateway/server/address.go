@@ -10,8 +10,16 @@ import (
 func from(conn net.Conn, address string) net.Conn {
 	client, err := netip.ParseAddrPort(address)
 	peer, ok := conn.RemoteAddr().(*net.TCPAddr)
-	if err != nil || ok && peer.AddrPort() == client {
+	if err != nil {
 		return conn
+	}
+	// Either may be IPv4 written as IPv6: a listener on all addresses has such peers.
+	client = netip.AddrPortFrom(client.Addr().Unmap(), client.Port())
+	if ok {
+		other := peer.AddrPort()
+		if netip.AddrPortFrom(other.Addr().Unmap(), other.Port()) == client {
+			return conn
+		}
 	}
 	return forwarded{conn, net.TCPAddrFromAddrPort(client)}
 }
