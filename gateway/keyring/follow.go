@@ -47,6 +47,10 @@ func (r *Ring) load(ctx context.Context, client *http.Client, failing *string) (
 		return 0, err
 	}
 	defer r.first()
+	// Before the error: a set without a key that is of use is one, and this is why.
+	for _, why := range skipped {
+		r.Log.Debug("a key of the set is not used", slog.Any("error", why))
+	}
 	if err != nil {
 		r.counts.setFailed.Inc()
 		if err.Error() != *failing {
@@ -60,9 +64,6 @@ func (r *Ring) load(ctx context.Context, client *http.Client, failing *string) (
 	r.at.Store(time.Now().UnixNano())
 	r.counts.setRead.Inc()
 	r.Log.Debug("the key set was fetched", "address", shown(r.JWKS), "keys", len(keys))
-	for _, why := range skipped {
-		r.Log.Debug("a key of the set is not used", slog.Any("error", why))
-	}
 	return keep, nil
 }
 

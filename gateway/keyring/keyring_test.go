@@ -164,9 +164,14 @@ func TestIssuer(t *testing.T) {
 			t.Errorf("%s has taken keys away", what)
 		}
 	}
+	stranger := newPair(t).token(t, "c") // has the set fetched before the next try is due
+	i.will(serves([]byte(`{"keys":[{"kty":"OKP","kid":"odd","crv":"X25519","x":"AA"}]}`)))
+	eventually(t, "the log says why no key of the set is used", func() bool {
+		r.is(stranger, nil)
+		return strings.Contains(log.String(), "a key of the set is not used")
+	})
 	i.CloseClientConnections()
 	i.will(serves(keySet(t, map[string]crypto.PublicKey{"b": b.private.Public()})))
-	stranger := newPair(t).token(t, "c") // has the set fetched before the next try is due
 	eventually(t, "the old key is out", func() bool { r.is(stranger, nil); return r.is(ofA, auth.ErrInvalid) })
 	if !r.is(ofB, nil) {
 		t.Error("the key that stayed is out")
