@@ -98,11 +98,14 @@ const lastHandshakes = time.Second
 func (n *node) closeDoor(ctx context.Context) {
 	if n.door != nil {
 		_ = n.door.Close()
-		soon, cancel := context.WithTimeout(ctx, lastHandshakes)
-		n.door.AwaitHandshakes(soon)
-		cancel()
+		making, made := context.WithTimeout(ctx, lastHandshakes)
+		n.door.AwaitHandshakes(making)
+		made()
 	}
-	n.shut(ctx, n.public, "public")
+	// A request that never ends must not take the time that the clients have.
+	soon, cancel := context.WithTimeout(ctx, lastHandshakes)
+	defer cancel()
+	n.shut(soon, n.public, "public")
 	n.server.AwaitHandshakes(ctx)
 }
 

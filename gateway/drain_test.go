@@ -304,3 +304,16 @@ func TestDrainWithoutRedis(t *testing.T) {
 	p.endsWith(0)
 	p.said(`"msg":"stopped"`)
 }
+
+// TestDrainWithStuckRequest: a request that never ends does not hold up the end of the node.
+func TestDrainWithStuckRequest(t *testing.T) {
+	p := spawn(t, "--set", "shutdown.timeout=1h", "--set", "drain.window=0", "--set", "limits.handshake_timeout=10m")
+	c := p.connect("chat")
+	conn, _ := raw(t, p.public, "POST /healthz HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\n")
+	defer conn.Close()
+	eventually(t, "the request has a place", func() bool { return p.metric("tidegate_handshakes") == 1 })
+	p.signal(syscall.SIGTERM)
+	c.gone()
+	p.endsWith(0)
+	p.said("requests that did not end")
+}

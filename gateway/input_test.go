@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gobwas/ws"
 )
@@ -92,11 +93,16 @@ func TestBadHandshakes(t *testing.T) {
 // that comes with its first frames loses none of them.
 func TestHalfHandshakes(t *testing.T) {
 	g := start(t, "--set", "limits.handshake_timeout=1s", "--set", "echo=/echo")
-	conn, _ := raw(t, g.public, "GET /echo HTTP/1.1\r\nHost: x\r\nUpgrade: webso")
-	if n, err := io.Copy(io.Discard, conn); err != nil {
-		t.Errorf("half a handshake: %d bytes, then %v; want the end", n, err)
+	early := g.connect("chat")
+	for _, half := range []string{"GET /echo HTTP/1.1\r\nHost: localhost\r\nUpgrade: webso", "POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\n"} {
+		conn, in := raw(t, g.public, half)
+		_ = conn.SetReadDeadline(time.Now().Add(patience))
+		if n, err := io.Copy(io.Discard, in); err != nil {
+			t.Errorf("half a request: %d bytes, then %v; want the end", n, err)
+		}
 	}
-	request := "GET /echo HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
+	early.join("still served, long after the time for its handshake")
+	request := "GET /echo HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
 		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
 	_, in := raw(t, g.public, request+"\x81\x81\x00\x00\x00\x00x")
 	response, err := http.ReadResponse(in, nil)

@@ -104,12 +104,16 @@ func (n *node) start() (err error) {
 		mux.Handle("/", page.Handler())
 	}
 	n.public = n.httpServer(n.proxies.Handler(mux))
+	n.public.ReadTimeout = c.Limits.HandshakeTimeout // nothing here has a body; WebSockets are no longer under it
 	n.operator = n.httpServer(api.Operator(api.Config{
 		Gateway: n.server, Keys: n.keys.Keys(), BodyBytes: int64(c.Limits.BodyBytes),
-		Checks: checks, Metrics: n.metrics,
+		Checks: checks, Metrics: n.metrics, Scheme: n.scheme("operator"), Patience: bodyPatience,
 	}))
 	return nil
 }
+
+// bodyPatience is how long the body of a request to the data plane may take to come.
+const bodyPatience = time.Minute
 
 // httpServer is a listener's server, with the limits that both have.
 func (n *node) httpServer(h http.Handler) *http.Server {
@@ -130,9 +134,8 @@ func (n *node) open(s *http.Server, name, address string, failed chan<- error) e
 			name, err, map[string]string{"public": "listen", "operator": "operator"}[name])
 	}
 	attrs := []any{"name", name, "address", l.Addr().String()}
-	scheme := map[bool]string{false: "http://", true: "https://"}[n.speaksTLS(name)]
 	if name == "public" && n.config.Demo {
-		attrs = append(attrs, "page", scheme+l.Addr().String()+"/")
+		attrs = append(attrs, "page", n.scheme(name)+"://"+l.Addr().String()+"/")
 	}
 	n.log.Info("listening", attrs...)
 	if name == "public" {

@@ -126,6 +126,14 @@ func (n *node) speaksTLS(name string) bool {
 	return n.certificate != nil && (name == "public" || n.config.TLS.Operator)
 }
 
+// scheme is what a listener's addresses begin with.
+func (n *node) scheme(name string) string {
+	if n.speaksTLS(name) {
+		return "https"
+	}
+	return "http"
+}
+
 // secured is a listener with TLS.
 func (n *node) secured(l net.Listener) net.Listener {
 	return n.certificate.Listen(l, tlsconn.Config{Buffer: n.config.Limits.SocketBufferBytes, Timeout: n.config.Heartbeat.Timeout})

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/pprof"
 	"net/netip"
+	"time"
 
 	"github.com/VictoriaMetrics/metrics"
 	"github.com/tidegate/tidegate/broker"
@@ -28,9 +29,11 @@ type Gateway interface {
 // Config is what the API is told once, by value.
 type Config struct {
 	Gateway   Gateway
-	Keys      *auth.Keys // that the data plane asks for; with none it is open, which the config allows on loopback only
-	BodyBytes int64      // of a data-plane request; beyond it 413
-	Checks    []Check    // of readiness
+	Keys      *auth.Keys    // that the data plane asks for; with none it is open, which the config allows on loopback only
+	BodyBytes int64         // of a data-plane request; beyond it 413
+	Checks    []Check       // of readiness
+	Patience  time.Duration // for a request's body; 0 is for ever
+	Scheme    string        // that the listener speaks, for the links in answers: http or https
 	Metrics   *metrics.Set
 }
 
@@ -57,7 +60,18 @@ func Operator(c Config) http.Handler {
 	mux.HandleFunc("/debug/pprof/profile", c.guard(pprof.Profile))
 	mux.HandleFunc("/debug/pprof/symbol", c.guard(pprof.Symbol))
 	mux.HandleFunc("/debug/pprof/trace", c.guard(pprof.Trace))
-	return mux
+	return c.bounded(mux)
+}
+
+// bounded ends the reading of a body that does not come. It is no ReadTimeout of the
+// listener's: that also ends the request of who has no body and waits for a profile.
+func (c Config) bounded(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.ContentLength != 0 && c.Patience > 0 {
+			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(c.Patience))
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // guard asks for an access key whoever is not on this machine: a profile takes processor

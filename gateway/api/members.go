@@ -59,7 +59,7 @@ func (c Config) serveConnections(w http.ResponseWriter, r *http.Request) {
 		if top > 0 {
 			query.Set("top", strconv.Itoa(top-len(members)))
 		}
-		page.NextLink = "http://" + r.Host + r.URL.EscapedPath() + "?" + query.Encode()
+		page.NextLink = c.Scheme + "://" + r.Host + r.URL.EscapedPath() + "?" + query.Encode()
 	}
 	w.Header().Set("Content-Type", "application/json")
 	_ = json.NewEncoder(w).Encode(page)

@@ -7,6 +7,7 @@ import (
 	"mime"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/tidegate/tidegate/broker"
 	"github.com/tidegate/tidegate/gateway/server"
@@ -74,6 +75,7 @@ func (c Config) readOutgoing(w http.ResponseWriter, r *http.Request) (o server.O
 		fail(w, http.StatusBadRequest, "BadRequest", "the body could not be read: "+err.Error())
 		return o, false
 	}
+	_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // or it would end the wait for the broker
 	if text := checkData(o.Type, o.Data); text != "" {
 		fail(w, http.StatusBadRequest, "BadRequest", text)
 		return o, false
