@@ -43,6 +43,7 @@ func (b *Broker) resend(ctx context.Context, from *master, commands []redis.Cmde
 		if asking {
 			pipes[addr].Do(ctx, "ASKING")
 		}
+		c.SetErr(nil) // the client sets an error only where there is none: a second fault would not be seen
 		_ = pipes[addr].Process(ctx, c)
 	}
 	for _, addr := range names {
