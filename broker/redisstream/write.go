@@ -50,16 +50,8 @@ func newWriter(b *Broker) *writer {
 
 // Publish queues a batch for the writers of its groups, under one lock.
 func (b *Broker) Publish(batch []broker.Publication) (taken int, err error) {
-	limits := &b.config.Limits
-	room := int64(limits.QueueMessages) - b.queuedMessages.Load()
-	left := int64(limits.QueueBytes) - b.queuedBytes.Load()
-	for taken < len(batch) && int64(taken) < room {
-		if left -= int64(len(batch[taken].Message.Data)); left < 0 {
-			break
-		}
-		taken++
-	}
-	if !b.queue(batch[:taken]) {
+	taken, open := b.queue(batch)
+	if !open {
 		b.counts.closed.Inc()
 		return 0, fmt.Errorf("redisstream: %w", broker.ErrClosed)
 	}
@@ -70,30 +62,51 @@ func (b *Broker) Publish(batch []broker.Publication) (taken int, err error) {
 	return taken, err
 }
 
-// queue gives each writer its share of a batch. Close comes after or before a batch
-// and never between.
-func (b *Broker) queue(batch []broker.Publication) bool {
+// queue gives each writer its share of as much of a batch as there is room for. Close
+// comes after or before a batch and never between.
+func (b *Broker) queue(batch []broker.Publication) (taken int, open bool) {
 	if len(batch) == 0 {
-		return true
+		return 0, true
 	}
 	b.queueing.Lock()
 	defer b.queueing.Unlock()
 	if b.full {
-		return false
+		return 0, false
 	}
-	now, bytes := time.Now(), 0
-	for _, p := range batch {
-		slot := b.slotOf(p.Message.Group)
-		w := b.writerOf(p.Message.Group, slot)
+	// Inside the lock, so that publishers at the same time do not each take the same room.
+	taken, bytes := b.fits(batch)
+	now := time.Now()
+	var w *writer
+	var slot uint16
+	for i, p := range batch[:taken] {
+		if i == 0 || p.Message.Group != batch[i-1].Message.Group {
+			slot = b.slotOf(p.Message.Group)
+			w = b.writerOf(p.Message.Group, slot)
+		}
 		if len(w.queue) == 0 {
 			w.signal()
 		}
 		w.queue = append(w.queue, pending{p, now, slot})
-		bytes += len(p.Message.Data)
 	}
-	b.queuedMessages.Add(int64(len(batch)))
+	b.queuedMessages.Add(int64(taken))
 	b.queuedBytes.Add(int64(bytes))
-	return true
+	return taken, true
+}
+
+// fits is how much of a batch the bounds have room for, and its bytes. Called with
+// queueing held.
+func (b *Broker) fits(batch []broker.Publication) (n, bytes int) {
+	limits := &b.config.Limits
+	room := int64(limits.QueueMessages) - b.queuedMessages.Load()
+	left := int64(limits.QueueBytes) - b.queuedBytes.Load()
+	for n < len(batch) && int64(n) < room {
+		size := len(batch[n].Message.Data)
+		if int64(bytes+size) > left {
+			break
+		}
+		n, bytes = n+1, bytes+size
+	}
+	return n, bytes
 }
 
 // writerOf says which writer a group has.
@@ -237,8 +250,9 @@ func (w *writer) send(ctx context.Context, batch []pending) {
 		}
 		return others[m]
 	}
+	now := time.Now()
 	for i, p := range batch {
-		w.adds[i] = w.add(ctx, parcelOf(l.of(p.slot)).pipe, p.Message)
+		w.adds[i] = w.add(ctx, parcelOf(l.of(p.slot)).pipe, p.Message, now)
 	}
 	var sent sync.WaitGroup
 	for m, p := range others {
@@ -257,11 +271,11 @@ func (w *writer) send(ctx context.Context, batch []pending) {
 var errUnreplicated = errors.New("redisstream: the stream has the message, and fewer replicas than redis.wait_replicas had it in time")
 
 // add queues a message's commands.
-func (w *writer) add(ctx context.Context, to redis.Pipeliner, m *broker.Message) *redis.StringCmd {
+func (w *writer) add(ctx context.Context, to redis.Pipeliner, m *broker.Message, now time.Time) *redis.StringCmd {
 	limits := &w.broker.config.Limits
 	key := w.broker.key(m.Group)
 	add := to.XAdd(ctx, &redis.XAddArgs{Stream: key, MaxLen: int64(limits.Capacity), Approx: true, Values: encode(m)})
-	if w.expires(m.Group, limits.GroupExpiry) {
+	if w.expires(m.Group, now) {
 		to.Expire(ctx, key, limits.GroupExpiry)
 	}
 	return add
@@ -284,9 +298,8 @@ func (m *master) write(ctx context.Context, p *parcel) {
 
 // expires reports whether a group's expiry is to be set again: once in a tenth of
 // it is often enough.
-func (w *writer) expires(g broker.Group, expiry time.Duration) bool {
-	now := time.Now()
-	if now.Sub(w.expired[g]) < expiry/10 {
+func (w *writer) expires(g broker.Group, now time.Time) bool {
+	if now.Sub(w.expired[g]) < w.broker.config.Limits.GroupExpiry/10 {
 		return false
 	}
 	if len(w.expired) > 100_000 {
