@@ -227,8 +227,8 @@ func (b *Broker) Close() error {
 	b.closeQueues()
 	b.stop()
 	err := b.closeMasters()
-	b.ended.Go(b.refuseAll)
 	b.ended.Wait()
+	b.refuseAll()
 	if b.sentinels != nil {
 		err = errors.Join(err, b.sentinels.close())
 	}
