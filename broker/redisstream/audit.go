@@ -16,19 +16,33 @@ func (f *follows) doubted(b *Broker) {
 	}
 }
 
-// lookAround has them looked at, each as if it were followed for that moment.
+// lookAround has them looked at, each as if it were followed for that moment. One that
+// still waits for it, because its server is away, does not wait twice.
 func (b *Broker) lookAround() {
 	f := &b.follows
 	f.mu.Lock()
 	f.doubt = false
 	f.mu.Unlock()
 	for g, last := range b.rings.newest() {
-		fo := &follow{group: g, key: b.key(g), slot: b.slotOf(g), since: time.Now(), ghost: true, open: true, last: last}
-		f.mu.Lock()
-		if f.byKey[fo.key] == nil {
-			fo.master = f.layout.of(fo.slot)
-			f.mark(fo)
-		}
-		f.mu.Unlock()
+		f.haunt(&follow{group: g, key: b.key(g), slot: b.slotOf(g), since: time.Now(), ghost: true, open: true, last: last})
 	}
+}
+
+// haunt has a group looked at that nobody follows.
+func (f *follows) haunt(fo *follow) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.byKey[fo.key] != nil {
+		return
+	}
+	if waiting := f.ghosts[fo.key]; waiting == nil {
+		fo.master = f.layout.of(fo.slot)
+		f.ghosts[fo.key] = fo
+	} else {
+		if !waiting.reading {
+			waiting.last = fo.last
+		}
+		fo = waiting
+	}
+	f.mark(fo)
 }

@@ -29,6 +29,7 @@ type follow struct {
 	verify  bool      // the entry last must be found before anything after it is believed
 	gone    bool      // Unsubscribe was called
 	swept   bool      // marked by the sweep, and not by a ring
+	later   bool      // it is marked in a moment
 	found   time.Time // when a sweep found what no ring had told of; zero: never, or it rang since
 }
 
@@ -39,6 +40,7 @@ type follows struct {
 	layout *layout
 	doubt  bool // what was acked in other groups is to be looked for
 	byKey  map[string]*follow
+	ghosts map[string]*follow // that are to be looked at, by their key
 }
 
 func (f *follows) len() int {
@@ -146,11 +148,13 @@ func (f *follows) rehome(l *layout) {
 	defer f.mu.Unlock()
 	f.layout = l
 	f.doubted(l.slots[0].broker)
-	for _, fo := range f.byKey {
-		if m := l.of(fo.slot); m != fo.master {
-			fo.master, fo.verify, fo.audit, fo.moved, fo.swept = m, true, true, true, false
-			fo.dirty = true
-			f.push(fo)
+	for _, some := range []map[string]*follow{f.byKey, f.ghosts} {
+		for _, fo := range some {
+			if m := l.of(fo.slot); m != fo.master {
+				fo.master, fo.verify, fo.audit, fo.moved, fo.swept = m, true, true, true, false
+				fo.dirty = true
+				f.push(fo)
+			}
 		}
 	}
 }
@@ -198,8 +202,11 @@ func (f *follows) done(batch []work) {
 	defer f.mu.Unlock()
 	for _, w := range batch {
 		w.reading = false
-		if w.dirty {
+		switch {
+		case w.dirty:
 			f.push(w.follow)
+		case w.ghost:
+			delete(f.ghosts, w.key)
 		}
 	}
 }
@@ -217,6 +224,38 @@ func (f *follows) again(fo *follow, verify bool) {
 func (f *follows) afresh(fo *follow, moved bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	fo.verify, fo.audit, fo.moved = true, true, fo.moved || moved
+	fo.doubt(moved)
 	f.mark(fo)
+}
+
+// wary is afresh when the group is marked for another reason.
+func (f *follows) wary(fo *follow, moved bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	fo.doubt(moved)
+}
+
+// doubt has nothing of a group believed that was not seen. Called with mu held.
+func (fo *follow) doubt(moved bool) {
+	fo.verify, fo.audit, fo.moved = true, true, fo.moved || moved
+}
+
+// refusalPause is how long a group waits whose repair Redis has refused to write.
+const refusalPause = 500 * time.Millisecond
+
+// later is afresh in a moment, or at the next ring.
+func (f *follows) later(fo *follow, moved bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	fo.doubt(moved)
+	if fo.later {
+		return
+	}
+	fo.later = true
+	time.AfterFunc(refusalPause, func() {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		fo.later = false
+		f.mark(fo)
+	})
 }

@@ -48,6 +48,13 @@ func (r *rings) unseen(g broker.Group) bool {
 	return one != nil && len(one.said) > 0
 }
 
+// has reports whether anything is held of a group.
+func (r *rings) has(g broker.Group) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.byGroup[g] != nil
+}
+
 // newest is, by group, the newest entry that was read or, where none was, acked.
 func (r *rings) newest() map[broker.Group]broker.Position {
 	r.mu.Lock()

@@ -23,6 +23,7 @@ type work struct {
 	audit   bool                    // what was acked is looked for, too
 	moved   bool                    // from another master, which may have had another history
 	suspect bool                    // it is among master.suspects
+	foreign bool                    // its key is no stream
 	ids     *redis.XStreamSliceCmd  // an ordinary read
 	slice   *redis.XMessageSliceCmd // a read that verifies, or the tail of a group to be opened
 }
@@ -69,7 +70,9 @@ func (m *master) retry(batch []work) {
 			b.refuse(w.follow, fmt.Errorf("redisstream: group %s could not be opened within %s: %w", w.group, openTimeout, broker.ErrUnavailable))
 			continue
 		}
-		b.follows.afresh(w.follow, w.moved)
+		if !w.ghost || b.rings.has(w.group) {
+			b.follows.afresh(w.follow, w.moved)
+		}
 	}
 }
 
@@ -140,7 +143,7 @@ func (m *master) read(batch []work) error {
 		}
 		if err := m.handle(w); err != nil {
 			failed = err
-		} else if w.open && (w.moved || w.audit && b.rings.unseen(w.group)) {
+		} else if w.open && !w.foreign && (w.moved || w.audit && b.rings.unseen(w.group)) {
 			m.suspect(w)
 		}
 	}
@@ -198,6 +201,8 @@ func (b *Broker) blame(w *work, err error) error {
 	if !redis.HasErrorPrefix(err, "WRONGTYPE") {
 		return err
 	}
+	w.foreign = true
+	b.follows.wary(w.follow, w.moved) // if it is a stream again, then with another history
 	b.config.Log.Error("a group's key in Redis is not a stream; delete or rename it", "key", w.key)
 	if !w.open {
 		b.refuse(w.follow, fmt.Errorf("redisstream: key %s is not a stream: %w", w.key, broker.ErrUnavailable))

@@ -91,7 +91,7 @@ func New(config Config) (*Broker, error) {
 	quiet.Do(func() { redis.SetLogger(silence{}) })
 	b := &Broker{config: config, node: rand.Text(), target: t, clustered: t.kind == "cluster"}
 	b.ctx, b.stop = context.WithCancel(context.Background())
-	b.follows.byKey = make(map[string]*follow)
+	b.follows.byKey, b.follows.ghosts = make(map[string]*follow), make(map[string]*follow)
 	b.rings.byGroup = make(map[broker.Group]*ring)
 	b.epoch.words = make(map[string]string)
 	b.counts.init(config.Metrics, b)

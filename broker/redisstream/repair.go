@@ -85,7 +85,7 @@ func (m *master) repairAll(all []*repair) error {
 // repairRound looks at all of them, settles those that are clear, and writes for the
 // others; it returns those.
 func (m *master) repairRound(ctx context.Context, all []*repair) (left []*repair, err error) {
-	if err := m.look(ctx, all); err != nil {
+	if all, err = m.look(ctx, all); err != nil {
 		return nil, err
 	}
 	pipe := m.client.Pipeline()
@@ -107,19 +107,24 @@ func (m *master) repairRound(ctx context.Context, all []*repair) (left []*repair
 		if r.step != putBack && r.step != addMark {
 			continue
 		}
-		if e := m.wrote(r); e != nil {
+		var refusal redis.Error
+		switch e := m.wrote(r); {
+		case errors.As(e, &refusal):
+			m.postpone(r, e)
+		case e != nil:
 			err = e
-		} else if r.step == announce {
+		case r.step == announce:
 			m.settle(r)
-		} else {
+		default:
 			left = append(left, r)
 		}
 	}
 	return left, err
 }
 
-// look asks what the streams have.
-func (m *master) look(ctx context.Context, all []*repair) error {
+// look asks what the streams have, and returns those that there is an answer for. A key
+// that is no stream is its own group's fault only.
+func (m *master) look(ctx context.Context, all []*repair) (seen []*repair, err error) {
 	pipe := m.client.Pipeline()
 	clock := pipe.Time(ctx)
 	infos, pages := make([]*redis.XInfoStreamCmd, len(all)), make([]*redis.XMessageSliceCmd, len(all))
@@ -137,27 +142,37 @@ func (m *master) look(ctx context.Context, all []*repair) error {
 	}
 	_, _ = m.exec(ctx, pipe)
 	for i, r := range all {
-		var err error
-		r.now, r.generated = clock.Val(), broker.Position{}
-		r.info, err = infos[i].Result()
-		if r.absent = redis.HasErrorPrefix(err, "no such key"); err != nil && !r.absent {
-			return err
+		r.now = clock.Val()
+		err := r.answered(infos[i], pages[i])
+		if redis.HasErrorPrefix(err, "WRONGTYPE") {
+			_ = m.broker.blame(r.work, err)
+			continue
 		}
-		if r.page, err = pages[i].Result(); err != nil {
-			return err
+		if err != nil {
+			return nil, err
 		}
 		r.full = int64(len(r.page)) == size(r)
-		if r.before, err = found(r.older); err != nil {
-			return err
-		}
-		if !r.absent {
-			if r.generated, err = broker.ParsePosition(r.info.LastGeneratedID); err != nil {
-				return err
-			}
-		}
 		r.compare()
+		seen = append(seen, r)
 	}
-	return nil
+	return seen, nil
+}
+
+// answered takes what look has asked about one stream.
+func (r *repair) answered(info *redis.XInfoStreamCmd, page *redis.XMessageSliceCmd) (err error) {
+	r.generated = broker.Position{}
+	r.info, err = info.Result()
+	if r.absent = redis.HasErrorPrefix(err, "no such key"); err != nil && !r.absent {
+		return err
+	}
+	if r.page, err = page.Result(); err != nil {
+		return err
+	}
+	if r.before, err = found(r.older); err != nil || r.absent {
+		return err
+	}
+	r.generated, err = broker.ParsePosition(r.info.LastGeneratedID)
+	return err
 }
 
 // found is what several reads of single entries have brought.

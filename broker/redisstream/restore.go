@@ -70,3 +70,15 @@ func (m *master) wrote(r *repair) error {
 	}
 	return nil
 }
+
+// postpone leaves alone a group whose repair Redis has refused to write, so that the
+// others of the batch need not wait for it. One that is only looked at is looked at again
+// when all are.
+func (m *master) postpone(r *repair, err error) {
+	b := m.broker
+	b.counts.fetchErrors.Inc()
+	b.config.Log.Debug("Redis refuses to have a stream repaired; it is tried again", "key", r.work.key, "error", err)
+	if !r.work.ghost {
+		b.follows.later(r.work.follow, r.work.moved)
+	}
+}
