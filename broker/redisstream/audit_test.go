@@ -102,6 +102,13 @@ func TestRings(t *testing.T) {
 	if r.dropped.Get() == 0 {
 		t.Error("the bound of all has cut off nothing")
 	}
+	dropped := r.dropped.Get()
+	for i := range ringEntries * 2 {
+		r.say([]acked{{broker.Position{Ms: uint64(i + 1)}, entry(lobby, i, 10).message}})
+	}
+	if r.dropped.Get() == dropped {
+		t.Error("what was acked and not read was cut off, and is not counted")
+	}
 	r.mu.Lock()
 	r.expire(time.Now().Add(2 * ringAge))
 	r.mu.Unlock()

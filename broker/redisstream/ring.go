@@ -47,7 +47,7 @@ type rings struct {
 	order    list.List // of *ring: the one that was added to least recently comes first
 	messages int
 	bytes    int
-	dropped  *metrics.Counter // entries that were let go of for the sake of ringsBytes
+	dropped  *metrics.Counter // entries that were let go of for the sake of ringsBytes or, if they were acked and not read, of the group's bounds
 }
 
 // ring is the newest entries of one stream.
@@ -148,7 +148,7 @@ func (r *rings) account(one *ring, messages, bytes int) {
 func (r *rings) trim(one *ring) {
 	for _, list := range []*[]held{&one.read, &one.said} {
 		if len(*list) > ringEntries*5/4 {
-			r.drop(one, list, len(*list)-ringEntries)
+			r.cut(one, list, len(*list)-ringEntries)
 		}
 	}
 	if one.bytes > ringBytes*5/4 {
@@ -157,7 +157,7 @@ func (r *rings) trim(one *ring) {
 			for bytes := one.bytes; bytes > ringBytes && n < len(*list); n++ {
 				bytes -= (*list)[n].size()
 			}
-			r.drop(one, list, n)
+			r.cut(one, list, n)
 		}
 	}
 	for r.bytes > ringsBytes && r.order.Len() > 0 {
@@ -165,6 +165,16 @@ func (r *rings) trim(one *ring) {
 		r.dropped.Add(len(oldest.read) + len(oldest.said))
 		r.forget(oldest)
 	}
+}
+
+// cut is drop for the sake of a group's bounds. What was read makes room for what comes
+// after it; what was acked and not read yet is missed if the stream loses it. Called with
+// mu held.
+func (r *rings) cut(one *ring, list *[]held, n int) {
+	if list == &one.said {
+		r.dropped.Add(n)
+	}
+	r.drop(one, list, n)
 }
 
 // drop lets go of the oldest entries of one of a ring's lists. Called with mu held.

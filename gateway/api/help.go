@@ -82,7 +82,7 @@ var help = map[string]string{
 	"tidegate_broker_store_bytes":           "Bytes of these values.",
 	"tidegate_broker_held_messages":         "Entries kept in memory in case Redis loses them.",
 	"tidegate_broker_held_bytes":            "Bytes of the entries kept in memory in case Redis loses them.",
-	"tidegate_broker_held_dropped_total":    "Entries kept in memory that were let go of early, because of the bound of all of them.",
+	"tidegate_broker_held_dropped_total":    "Entries kept in memory that were let go of early: because of the bound of all of them or, if they were not read back yet, of their group's.",
 	"tidegate_broker_skipped_total":         "Stream entries that are not fit to be sent, by reason.",
 
 	"tidegate_presence_groups":           "Groups with presence that have members on this node, or had lately.",
