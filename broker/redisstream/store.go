@@ -3,7 +3,6 @@ package redisstream
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/tidegate/tidegate/broker"
@@ -22,10 +21,8 @@ func (b *Broker) Put(ctx context.Context, values []broker.Value) error {
 	for _, v := range values {
 		pipe.Set(ctx, b.own(v.Key), v.Data, v.Lives)
 	}
-	if _, err := pipe.Exec(ctx); err != nil {
-		return fmt.Errorf("redisstream: put: %w: %w", broker.ErrUnavailable, err)
-	}
-	return nil
+	_, err := pipe.Exec(ctx)
+	return b.away("put", err)
 }
 
 // Get asks for one value.
@@ -46,8 +43,6 @@ func (b *Broker) value(c *redis.StringCmd) ([]byte, error) {
 		return data, nil
 	case errors.Is(err, redis.Nil):
 		return nil, nil
-	case b.closed.Load():
-		return nil, broker.ErrClosed
 	}
-	return nil, fmt.Errorf("redisstream: %s: %w: %w", c.Name(), broker.ErrUnavailable, err)
+	return nil, b.away(c.Name(), err)
 }
