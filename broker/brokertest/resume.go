@@ -69,10 +69,13 @@ func resumeTrimmed(t *testing.T, s Suite) {
 func resumeBeginning(t *testing.T, s Suite) {
 	n := start(t, s, limits())
 	n.whole("the beginning of a group that nobody spoke in", lobby, broker.Position{}, true)
+	empty := broker.Beginning(time.Now())
+	n.whole("the time at which it was empty", lobby, empty, true)
 	for i := range 5 {
 		n.publish(lobby, fmt.Sprint(i))
 	}
 	n.whole("the beginning", lobby, broker.Position{}, true)
+	n.whole("the time at which it was empty", lobby, empty, true)
 	all, err := n.broker.Read(t.Context(), lobby, broker.Position{}, 10)
 	if err != nil || len(all) != 5 {
 		t.Errorf("from the beginning there are %d messages, %v; want 5", len(all), err)

@@ -165,13 +165,21 @@ func (b *Broker) Read(_ context.Context, g broker.Group, after broker.Position, 
 	return s.after(after, limit, b.now(), b.config.Limits.GroupExpiry)
 }
 
-// Resume looks for the position in the stream that there is.
+// Resume looks for the position in the stream that there is. A group that was empty
+// before this process began may have been spoken in by the one before.
 func (b *Broker) Resume(_ context.Context, g broker.Group, since broker.Position) (bool, error) {
+	empty, beginning := since.Empty()
+	if beginning {
+		since = broker.Position{}
+	}
 	sh := b.shard(g)
 	sh.mu.RLock()
 	defer sh.mu.RUnlock()
 	if sh.closed {
 		return false, broker.ErrClosed
+	}
+	if beginning && empty.UnixMilli() < b.began.UnixMilli() {
+		return false, nil
 	}
 	s := sh.of(g)
 	if s == nil {

@@ -17,11 +17,16 @@ const (
 	valueExpense = 160 // of a value beside its key and data, in bytes
 )
 
+// sweepInterval is how long a Put that finds no room believes the last look at all values:
+// there may be a million, and others wait for the lock.
+const sweepInterval = time.Second
+
 // values is what was put beside the streams.
 type values struct {
 	mu     sync.Mutex // guards what follows
 	byKey  map[string]value
 	bytes  int
+	swept  time.Time // when those whose time is over were forgotten last
 	closed bool
 }
 
@@ -43,7 +48,9 @@ func (b *Broker) Put(_ context.Context, values []broker.Value) error {
 		return broker.ErrClosed
 	}
 	if !v.fit(values) {
-		v.drop(now)
+		if now.Sub(v.swept) >= sweepInterval {
+			v.drop(now)
+		}
 		if !v.fit(values) {
 			return fmt.Errorf("memory: %d values of %d bytes are kept for sessions, and there is room for no more; use Redis, or fewer or shorter sessions: %w", len(v.byKey), v.bytes, broker.ErrUnavailable)
 		}
@@ -112,6 +119,7 @@ func (v *values) expire(now time.Time) {
 
 // drop is expire. Called with mu held.
 func (v *values) drop(now time.Time) {
+	v.swept = now
 	for key, one := range v.byKey {
 		if now.After(one.until) {
 			v.delete(key)

@@ -33,6 +33,12 @@ func TestStoreBound(t *testing.T) {
 		t.Errorf("one that is there already: %v", err)
 	}
 	time.Sleep(time.Millisecond)
+	if err := put(n, time.Hour); !errors.Is(err, broker.ErrUnavailable) {
+		t.Errorf("one more, and all were looked at a moment ago: %v, want ErrUnavailable", err)
+	}
+	b.values.mu.Lock()
+	b.values.swept = time.Time{}
+	b.values.mu.Unlock()
 	if err := put(n, time.Hour); err != nil {
 		t.Errorf("one more, after another has expired: %v", err)
 	}
@@ -61,6 +67,10 @@ func TestForgottenIsNotWhole(t *testing.T) {
 	}
 	if !whole() {
 		t.Error("nothing was ever said, and that is not whole")
+	}
+	// Whoever was before this process is not known to it.
+	if whole, err := b.Resume(t.Context(), g, broker.Beginning(b.began.Add(-time.Second))); err != nil || whole {
+		t.Errorf("since before the process began: whole is %t, %v", whole, err)
 	}
 	if _, err := b.Publish([]broker.Publication{{Message: &broker.Message{Group: g, Data: []byte("1")}}}); err != nil {
 		t.Fatal(err)

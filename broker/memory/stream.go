@@ -199,15 +199,7 @@ func (s *stream) holds(p, now broker.Position, expiry time.Duration) bool {
 	if s.log == nil || p.Before(s.trimmed) || s.last.Before(p) {
 		return false
 	}
-	_, found := slices.BinarySearchFunc(s.log.entries, p, func(m *broker.Message, p broker.Position) int {
-		switch {
-		case m.Position.Before(p):
-			return -1
-		case p.Before(m.Position):
-			return 1
-		}
-		return 0
-	})
+	_, found := slices.BinarySearchFunc(s.log.entries, p, func(m *broker.Message, p broker.Position) int { return m.Position.Compare(p) })
 	return found || p == s.trimmed || p.Seq == 0 && before(p) == s.trimmed // where the stream began
 }
 
