@@ -30,11 +30,12 @@ func (g *Group[T, M]) Join(member M) *Membership[T, M] {
 	return m
 }
 
-// Leave ends the membership; ending it twice does nothing. The last member's place
-// is filled by the group's last, so the order of members is not that of joining.
-func (m *Membership[T, M]) Leave() {
+// Leave ends the membership; ending it twice does nothing, and it reports whether it did
+// anything. The last member's place is filled by the group's last, so the order of members
+// is not that of joining.
+func (m *Membership[T, M]) Leave() bool {
 	if m.index < 0 {
-		return
+		return false
 	}
 	g := m.Group
 	last := len(g.members) - 1
@@ -47,6 +48,7 @@ func (m *Membership[T, M]) Leave() {
 		// A group that was once large gives its room back.
 		g.members = append(make([]*Membership[T, M], 0, 2*last), g.members...)
 	}
+	return true
 }
 
 // Members returns who is in the group on this worker: the group's own slice, to be

@@ -12,8 +12,9 @@ func TestGroup(t *testing.T) {
 	if got := len(g.Members()); got != 2 {
 		t.Fatalf("%d members, want 2", got)
 	}
-	a.Leave()
-	a.Leave()
+	if !a.Leave() || a.Leave() {
+		t.Fatal("a membership does not end once")
+	}
 	if m := g.Members(); len(m) != 1 || m[0] != b || m[0].Member != 2 || m[0].Group.Topic != "g" {
 		t.Fatalf("after leaving: %v, want only member 2", m)
 	}

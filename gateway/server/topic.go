@@ -56,12 +56,14 @@ func (t *topic) join(s *session, worker int, from broker.Position) *membership {
 }
 
 // leave ends a membership, and reports whether it was the last of a topic that need not
-// stay open. Called on the loop of its session.
+// stay open; one that has ended already does not count again. Called on the loop of its session.
 func (t *topic) leave(m *membership, worker int) (idle bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if !m.Leave() {
+		return false
+	}
 	t.wanted[m.Member.variant]--
-	m.Leave()
 	if t.present {
 		s := m.Member.session()
 		s.server.attendance.exit(s, t.group, worker)

@@ -51,7 +51,9 @@ func TestTopicAdvance(t *testing.T) {
 	if !next.wanted[simplePlain] || next.wanted[jsonPlain] || tp.last != at {
 		t.Errorf("wanted %v, last %v", next.wanted, tp.last)
 	}
-	tp.leave(m, 1)
+	if !tp.leave(m, 1) || tp.leave(m, 1) {
+		t.Error("a membership does not end once")
+	}
 	if s := tp.advance(at); !s.workers.empty() || !tp.empty() {
 		t.Error("nobody is left, and yet somebody gets messages")
 	}
