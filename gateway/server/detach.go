@@ -64,7 +64,7 @@ func (s *session) detach(why reactor.Reason) {
 		s.letGo(nil)
 	}
 	w.runs.Add(-int64(len(r.window.runs)))
-	r.window = window{}
+	r.window, r.replay = window{}, nil
 }
 
 // letGo has the session leave its groups, so that it can go on elsewhere from where it

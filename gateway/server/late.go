@@ -36,6 +36,11 @@ func (s *session) Drained(*reactor.Conn) {
 		r.replay.hand()
 		return
 	}
+	s.goOn()
+}
+
+// goOn goes on with all that waits for the connection. Called on the loop.
+func (s *session) goOn() {
 	s.pursueAll()
 	if b := s.backlog; b != nil && len(b.watchers) > 0 {
 		s.goOnWatching()

@@ -20,6 +20,7 @@ type replay struct {
 	session *session
 	acked   uint64
 	runs    []sent // that are not read yet
+	reading bool   // a run, which is no longer in runs; what was read before it has gone
 	frame   reactor.Frame
 }
 
@@ -33,6 +34,9 @@ var errMissing = errors.New("server: the stream no longer holds what was not ack
 // hand goes on: what was read goes to the connection, if it takes it, then the next run is
 // read. Called on the loop, and again when the connection takes messages again.
 func (p *replay) hand() {
+	if p.reading {
+		return // the run goes on by itself when it is there
+	}
 	s := p.session
 	if p.frame.Len() > 0 {
 		if !s.conn.Offer(p.frame) {
@@ -42,7 +46,7 @@ func (p *replay) hand() {
 	}
 	if len(p.runs) == 0 {
 		s.reliable.replay = nil
-		s.pursueAll()
+		s.goOn()
 		return
 	}
 	p.read()
@@ -51,7 +55,7 @@ func (p *replay) hand() {
 // read has the next run read. Called on the loop.
 func (p *replay) read() {
 	run, acked := p.runs[0], p.acked
-	p.runs = p.runs[1:]
+	p.runs, p.reading = p.runs[1:], true
 	s := p.session
 	w := s.conn.Worker()
 	retry := func() {
@@ -75,23 +79,30 @@ func (p *replay) read() {
 
 // retry has a run read once more. Called on the loop.
 func (p *replay) retry(run sent) {
+	if p.over() {
+		return
+	}
+	p.reading = false
 	p.runs = append([]sent{run}, p.runs...)
 	p.hand()
 }
 
 // took takes a run that was read. Called on the loop.
 func (p *replay) took(frame reactor.Frame, err error) {
-	s := p.session
-	if s.reliable.replay != p || s.stage == departed {
+	if p.over() {
 		return
 	}
+	p.reading = false
 	if err != nil {
-		s.lose()
+		p.session.lose()
 		return
 	}
 	p.frame = frame
 	p.hand()
 }
+
+// over reports whether the session has gone, or does without the replay.
+func (p *replay) over() bool { return p.session.reliable.replay != p || p.session.stage == departed }
 
 // lose ends a session that cannot go on without a hole: its client begins anew, and knows
 // it. Called on the loop.
