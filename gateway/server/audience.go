@@ -14,6 +14,7 @@ type audiences map[broker.Group]map[*session]*watcher
 type watcher struct {
 	session *session
 	group   broker.Group
+	asked   bool            // for a snapshot that has not come
 	begun   bool            // it has its snapshot, or that is in the queue
 	missed  bool            // more than the queue takes: a new snapshot is due when that is empty
 	room    int             // of the queue
@@ -49,7 +50,10 @@ func (a *attendance) watch(s *session, g broker.Group) {
 	if w.missed = len(w.queue) > 0; w.missed {
 		return // it asks again when it has read what waits
 	}
-	w.begun = false
+	if w.asked {
+		return // one will do, however often the client joins
+	}
+	w.asked, w.begun = true, false
 	a.keeper.Watch(s.worker(), g, w)
 }
 
@@ -78,7 +82,7 @@ func (a *attendance) unwatch(s *session, g broker.Group, worker int) {
 
 // begin gives a watcher its snapshot. Called on the loop.
 func (w *watcher) begin(pages []reactor.Frame) {
-	w.begun, w.room = true, len(pages)+watcherQueue
+	w.asked, w.begun, w.room = false, true, len(pages)+watcherQueue
 	for _, f := range pages {
 		w.give(f)
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/gobwas/ws/wsutil"
 	"github.com/tidegate/tidegate/broker"
 	"github.com/tidegate/tidegate/broker/memory"
+	"github.com/tidegate/tidegate/gateway/auth"
 	"github.com/tidegate/tidegate/reactor"
 )
 
@@ -38,8 +39,12 @@ func start(t *testing.T, workers, capacity int) *node {
 	if err != nil {
 		t.Fatal(err)
 	}
+	kept, err := auth.ParseGroups([]string{"g"})
+	if err != nil {
+		t.Fatal(err)
+	}
 	s, err := New(Config{
-		Hubs: []string{"chat"}, Workers: r.Workers(), Adopt: r.Adopt, Log: log, Metrics: set, Linger: time.Minute,
+		Hubs: []string{"chat"}, Presence: kept, Workers: r.Workers(), Adopt: r.Adopt, Log: log, Metrics: set, Linger: time.Minute,
 		Limits:   Limits{Connections: 100, GroupsPerConnection: 10, GroupNameBytes: 100, Unacked: 1024, Detached: 100},
 		Sessions: Sessions{Expiry: time.Minute, Checkpoint: time.Minute},
 		Broker: func(receiver broker.Receiver) (broker.Broker, error) {

@@ -69,8 +69,9 @@ func (m *mail) deliver() {
 	all := m.attendance.audiences[m.worker.Index()]
 	if lost {
 		for g, of := range all {
-			for s := range of {
+			for s, w := range of {
 				m.attendance.dropped.Inc()
+				w.asked = false // what it has asked for may be among what was dropped
 				m.attendance.watch(s, g)
 			}
 		}
