@@ -41,26 +41,21 @@ func (r *reliables) checkpoint(refresh bool) {
 	}
 }
 
-// save has the keeper write what the session is now, if it is anybody's. Called on its
-// loop.
-func (s *session) save(then func()) {
+// save has the keeper write what the session is now, and reports whether it does: not of
+// a session that is nobody's, or goes on elsewhere. Called on its loop.
+func (s *session) save(then func()) bool {
 	r := s.reliable
 	if r.recovery != nil || r.released != nil || r.abandoned {
-		if then != nil {
-			then()
-		}
-		return
+		return false
 	}
 	s.server.keeper.keep(s.record(), then)
+	return true
 }
 
 // saved has f run on the loop when what the session is now was written: what was acked
 // is not lost with the node. Others do not wait.
 func (s *session) saved(f func()) {
-	if s.reliable == nil {
+	if s.reliable == nil || !s.save(func() { post(s.conn.Worker(), func(*reactor.Worker) { f() }, nil) }) {
 		f()
-		return
 	}
-	w := s.conn.Worker()
-	s.save(func() { _ = w.Post(func(*reactor.Worker) { f() }) })
 }

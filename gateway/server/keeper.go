@@ -73,8 +73,8 @@ func newKeeper(s *Server, set *metrics.Set) *keeper {
 	return k
 }
 
-// keep writes a session's record; then, if not nil, is called when it is written, on the
-// keeper's goroutine. A later record of the session takes the place of one that waits.
+// keep writes a session's record; then, if not nil, is called when it is written, or not
+// waited for any more: on any goroutine and maybe with the keeper locked, so it only posts. A later record of the session takes the place of one that waits.
 // Never waits; may be called on any goroutine.
 func (k *keeper) keep(c *record, then func()) {
 	lives := attachedLives
@@ -118,9 +118,7 @@ func (k *keeper) bound() {
 			continue
 		}
 		k.dropped.Inc()
-		if len(v.then) > 0 {
-			go v.written() // it is not waited for any more
-		}
+		v.written() // it is not waited for any more
 	}
 }
 

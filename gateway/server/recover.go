@@ -96,20 +96,26 @@ func (v *recovery) begin() {
 }
 
 // bring posts what another loop or the pool has found; nil sends the recovery to look
-// again, since somebody else had it first.
+// again, since somebody else had it first. If the node ends meanwhile, the session waits
+// for its client elsewhere.
 func (v *recovery) bring(c *record, o outcome) {
-	_ = v.session.conn.Worker().Post(func(*reactor.Worker) {
+	s := v.session
+	post(s.conn.Worker(), func(*reactor.Worker) {
 		if c == nil {
 			v.later(v.begin)
 			return
 		}
 		v.found(c, o)
+	}, func() {
+		if c != nil {
+			s.server.keeper.keep(c.detached(), nil)
+		}
 	})
 }
 
 // refuse posts that there is nothing to go on with.
 func (v *recovery) refuse(o outcome) {
-	_ = v.session.conn.Worker().Post(func(*reactor.Worker) { v.fail(o) })
+	post(v.session.conn.Worker(), func(*reactor.Worker) { v.fail(o) }, nil)
 }
 
 // submit has the next step run in the pool. May be called on any goroutine that owns the
