@@ -139,12 +139,39 @@ func (k *keeper) first() (key string, v *keeping) {
 func (k *keeper) take(id string) *record {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	v := k.waiting[sessionKey(id)]
-	if v == nil || v.record == nil || !v.record.Detached {
+	v := k.detached(id)
+	if v == nil {
 		return nil
 	}
 	delete(k.waiting, sessionKey(id))
 	return v.record
+}
+
+// claim is take for a client that has come back. It leaves a record alone that may be
+// written already, since another node may have it by now. writing: there is one, or it is
+// being written at this moment, and has to be looked for when that is over.
+func (k *keeper) claim(id string) (c *record, writing bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	key := sessionKey(id)
+	switch v := k.detached(id); {
+	case v == nil:
+		return nil, k.flying[key]
+	case v.unsure:
+		return nil, true
+	default:
+		delete(k.waiting, key)
+		return v.record, false
+	}
+}
+
+// detached is what waits of a session that has lost its connection, or nil. Called with
+// mu held.
+func (k *keeper) detached(id string) *keeping {
+	if v := k.waiting[sessionKey(id)]; v != nil && v.record != nil && v.record.Detached {
+		return v
+	}
+	return nil
 }
 
 // run writes what waits, until ctx ends.

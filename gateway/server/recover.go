@@ -83,16 +83,18 @@ func (v *recovery) begin() {
 		}
 		return
 	}
-	if c := s.keeper.take(v.id); c != nil {
-		if !v.owns(c) {
-			s.keeper.keep(c, nil)
-			v.fail(notKnown)
-			return
-		}
+	c, writing := s.keeper.claim(v.id)
+	switch {
+	case writing: // soon it is where all nodes find it; what is there now is older
+		v.later(v.begin)
+	case c == nil:
+		v.submit()
+	case !v.owns(c):
+		s.keeper.keep(c, nil)
+		v.fail(notKnown)
+	default:
 		v.found(c, recoveredHere)
-		return
 	}
-	v.submit()
 }
 
 // bring posts what another loop or the pool has found; nil sends the recovery to look
