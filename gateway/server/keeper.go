@@ -53,7 +53,7 @@ type turn struct {
 // The bounds of a keeper.
 const (
 	keeperBatch   = 256             // records in one round
-	keeperTimeout = 2 * time.Second // for a round
+	keeperTimeout = 2 * time.Second // for a round to be written; it is checked in half of that, before
 	keeperPause   = 100 * time.Millisecond
 	attachedLives = 10 * time.Minute // a checkpoint; it is written again before
 	refreshEvery  = 3 * time.Minute
@@ -217,20 +217,8 @@ func (k *keeper) write(ctx context.Context) (more bool) {
 	if len(keys) == 0 {
 		return false
 	}
-	round, cancel := context.WithTimeout(context.Background(), keeperTimeout)
-	defer cancel()
-	values := make([]broker.Value, 0, len(keys))
-	for i, v := range batch {
-		if k.stale(round, v) {
-			continue
-		}
-		if v.data == nil {
-			v.data = v.record.encode()
-		}
-		values = append(values, broker.Value{Key: keys[i], Data: v.data, Lives: v.lives})
-	}
-	err := k.server.relay.broker.Put(round, values)
-	if err != nil {
+	values, unchecked := k.check(keys, batch)
+	if err := k.store(values); err != nil {
 		k.errors.Add(len(keys))
 		k.server.Log.Debug("sessions could not be written; it is tried again", slog.Any("error", err))
 		k.again(keys, batch)
@@ -240,12 +228,53 @@ func (k *keeper) write(ctx context.Context) (more bool) {
 		}
 		return true
 	}
-	k.puts.Add(len(keys))
-	k.landed()
+	var late []*keeping
+	var lateKeys []string
+	for i, v := range batch {
+		if unchecked[v] {
+			lateKeys, late = append(lateKeys, keys[i]), append(late, v)
+		}
+	}
+	k.puts.Add(len(keys) - len(late))
+	k.again(lateKeys, late)
 	for _, v := range batch {
-		v.written()
+		if !unchecked[v] {
+			v.written()
+		}
 	}
 	return true
+}
+
+// check is what of a round is to be written. What it had no time to check is not: it waits
+// for the next round, so that a slow broker leaves time to write the others.
+func (k *keeper) check(keys []string, batch []*keeping) (values []broker.Value, unchecked map[*keeping]bool) {
+	ctx, cancel := context.WithTimeout(context.Background(), keeperTimeout/2)
+	defer cancel()
+	unchecked = make(map[*keeping]bool)
+	for i, v := range batch {
+		if v.unsure && v.record != nil && v.record.Detached {
+			stale := k.stale(ctx, v)
+			unchecked[v] = ctx.Err() != nil
+			if stale || unchecked[v] {
+				continue
+			}
+		}
+		if v.data == nil {
+			v.data = v.record.encode()
+		}
+		values = append(values, broker.Value{Key: keys[i], Data: v.data, Lives: v.lives})
+	}
+	return values, unchecked
+}
+
+// store writes values, in a time of its own.
+func (k *keeper) store(values []broker.Value) error {
+	if len(values) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), keeperTimeout)
+	defer cancel()
+	return k.server.relay.broker.Put(ctx, values)
 }
 
 // written tells who has waited.
@@ -271,22 +300,12 @@ func (k *keeper) next() (keys []string, batch []*keeping) {
 // stale reports whether a record that may be written already is another node's by now:
 // written again it would put the session back to what it was here.
 func (k *keeper) stale(ctx context.Context, v *keeping) bool {
-	if !v.unsure || v.record == nil || !v.record.Detached {
-		return false
-	}
 	data, err := k.server.relay.broker.Get(ctx, sessionKey(v.record.ID))
 	if err != nil || data == nil {
 		return false
 	}
 	c, err := decodeRecord(data)
 	return err == nil && c.ID == v.record.ID && c.Owner != k.server.node
-}
-
-// landed ends a round that was written.
-func (k *keeper) landed() {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	clear(k.flying)
 }
 
 // flies reports whether a session's record is being written at this moment: soon it is
@@ -297,11 +316,14 @@ func (k *keeper) flies(id string) bool {
 	return k.flying[sessionKey(id)]
 }
 
-// again has a round wait again.
+// again ends a round; what was not written of it waits again.
 func (k *keeper) again(keys []string, batch []*keeping) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	clear(k.flying)
+	if len(keys) == 0 {
+		return
+	}
 	turns := make([]turn, 0, len(keys))
 	for i, key := range keys {
 		batch[i].unsure = true

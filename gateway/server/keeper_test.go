@@ -1,10 +1,14 @@
 package server
 
 import (
+	"context"
+	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/VictoriaMetrics/metrics"
+	"github.com/tidegate/tidegate/broker"
 )
 
 // idleKeeper is a keeper that nobody runs.
@@ -71,4 +75,72 @@ func TestKeeperBound(t *testing.T) {
 	if k.take("e") != nil {
 		t.Error("the checkpoint of a session that is connected was taken for one that waits")
 	}
+}
+
+// TestKeeperClaim: a client that comes back does not get a record that may be where all
+// nodes find it, and looks there when the keeper is done with it.
+func TestKeeperClaim(t *testing.T) {
+	k := idleKeeper(10)
+	f := func(when string, want *record, wait bool) {
+		t.Helper()
+		if c, writing := k.claim("a"); c != want || writing != wait {
+			t.Errorf("%s: %v, %t, want %v, %t", when, c, writing, want, wait)
+		}
+	}
+	c := &record{ID: "a", Detached: true}
+	f("nothing", nil, false)
+	k.keep(c, nil)
+	f("waiting", c, false)
+	f("taken", nil, false)
+	k.keep(c, nil)
+	keys, batch := k.next()
+	f("flying", nil, true)
+	k.again(keys, batch)
+	f("unsure", nil, true)
+	k.next()
+	k.again(nil, nil)
+	f("written", nil, false)
+}
+
+// hanging is a broker that does not answer, but writes if it is given some time.
+type hanging struct {
+	broker.Broker
+	keys []string
+}
+
+func (b *hanging) Get(ctx context.Context, _ string) ([]byte, error) {
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
+func (b *hanging) Put(ctx context.Context, values []broker.Value) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(keeperTimeout * 3 / 4):
+	}
+	for _, v := range values {
+		b.keys = append(b.keys, v.Key)
+	}
+	return nil
+}
+
+// TestKeeperChecks: checks that take long leave time to write what needs none, and what
+// was not checked is not written, and waits.
+func TestKeeperChecks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := idleKeeper(10)
+		b := new(hanging)
+		k.server.relay = &relay{server: k.server, broker: b}
+		k.keep(&record{ID: "unsure", Detached: true}, func() { t.Error("what was not checked passes for written") })
+		k.again(k.next())
+		written := false
+		k.keep(&record{ID: "sure", Detached: true}, func() { written = true })
+		if !k.write(t.Context()) || !written || !slices.Equal(b.keys, []string{sessionKey("sure")}) {
+			t.Errorf("written: %t, %q", written, b.keys)
+		}
+		if _, writing := k.claim("unsure"); !writing || k.flies("sure") {
+			t.Error("what was not checked does not wait, or the round has not ended")
+		}
+	})
 }
