@@ -27,8 +27,8 @@ type roster struct {
 	loading bool      // it is being read
 	whole   bool      // it was read
 	since   []change  // that have come while it was being read
-	swept   time.Time // when it was last read
 	spoilt  bool      // so many that not all are there
+	swept   time.Time // when it was last read
 	pause   time.Time // before it nothing is tried, since it has just failed
 }
 

@@ -14,7 +14,8 @@
 // Server to client:
 //
 //	{"type":"system","event":"connected","userId":"u","connectionId":"c","reconnectionToken":"t"}
-//	{"type":"system","event":"disconnected","message":"why"}
+//	{"type":"system","event":"disconnected","message":"why","reconnectAfterMs":2500}
+//	{"type":"system","event":"token-expiring","expiresInMs":30000}
 //	{"type":"system","event":"gap","group":"g","position":"…"}
 //	{"type":"ack","ackId":1,"success":true,"position":"…","recovered":true}
 //	{"type":"ack","ackId":1,"success":false,"error":{"name":"Forbidden","message":"…"}}
@@ -23,6 +24,8 @@
 //	{"type":"presence","group":"g","event":"join","members":[…]}
 //	{"type":"presence","group":"g","event":"leave","members":[…]}
 //	{"type":"pong"}
+//
+// Messages to reliable clients begin with their number: {"sequenceId":17,"type":"message",…}
 package wire
 
 // The subprotocols that clients may offer in Sec-WebSocket-Protocol.
