@@ -1,23 +1,17 @@
 package keyring
 
 import (
-	"context"
 	"crypto/sha256"
-	"errors"
-	"fmt"
-	"io"
-	"io/fs"
 	"log/slog"
-	"os"
-	"time"
 
 	"github.com/tidegate/tidegate/gateway/auth"
+	"github.com/tidegate/tidegate/gateway/watch"
 )
 
 // maxFile is how much of a file is read. Keys are some hundred bytes each.
 const maxFile = 1 << 20
 
-// file is one that keys come from. Owned by Open, then by the goroutine of watch.
+// file is one that keys come from. Owned by Open, then by the goroutine that watches.
 type file struct {
 	path    string
 	setting string // that names it
@@ -32,7 +26,7 @@ type file struct {
 // each time: a mounted secret changes by a link, at the same size and time. An error
 // names the file and what to do, and nothing of what is in it.
 func (f *file) read() (keys []auth.Key, changed bool, err error) {
-	content, err := readBounded(f.path)
+	content, err := watch.Read(f.path, maxFile)
 	if err != nil {
 		return nil, false, err
 	}
@@ -47,44 +41,10 @@ func (f *file) read() (keys []auth.Key, changed bool, err error) {
 	return keys, true, nil
 }
 
-// readBounded reads a file, and nothing that could keep the reader waiting, as a pipe may.
-func readBounded(path string) ([]byte, error) {
-	info, err := os.Stat(path)
-	if err == nil && !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s: it is no file", path)
-	}
-	var opened *os.File
-	if err == nil {
-		opened, err = os.Open(path)
-	}
-	var bad *fs.PathError
-	if errors.As(err, &bad) {
-		return nil, fmt.Errorf("%s: it cannot be opened: %w", path, bad.Err)
-	}
-	defer opened.Close()
-	content, err := io.ReadAll(io.LimitReader(opened, maxFile+1))
-	if errors.As(err, &bad) {
-		return nil, fmt.Errorf("%s: it cannot be read: %w", path, bad.Err)
-	}
-	if len(content) > maxFile {
-		return nil, fmt.Errorf("%s: it is larger than %d KiB, and so no file of keys", path, maxFile>>10)
-	}
-	return content, nil
-}
-
-// watch reads the files again, every Config.Poll, until ctx ends.
-func (r *Ring) watch(ctx context.Context) {
-	tick := time.NewTicker(r.Poll)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-		for _, f := range r.files {
-			r.refresh(f)
-		}
+// look refreshes all files.
+func (r *Ring) look() {
+	for _, f := range r.files {
+		r.refresh(f)
 	}
 }
 

@@ -17,6 +17,7 @@ import (
 
 	"github.com/VictoriaMetrics/metrics"
 	"github.com/tidegate/tidegate/gateway/auth"
+	"github.com/tidegate/tidegate/gateway/watch"
 )
 
 // Config is what a ring is told once, by value.
@@ -76,7 +77,7 @@ func Open(c Config) (*Ring, error) {
 	ctx, end := context.WithCancel(context.Background())
 	r.end = end
 	if len(r.files) > 0 {
-		r.ended.Go(func() { r.watch(ctx) })
+		r.ended.Go(func() { watch.Every(ctx, r.Poll, r.look) })
 	}
 	if c.JWKS != "" {
 		r.keys.Expect(fromIssuer)

@@ -7,12 +7,12 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"os"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/VictoriaMetrics/metrics"
+	"github.com/tidegate/tidegate/gateway/watch"
 )
 
 // Files is where a certificate is, in PEM, with those between it and its authority.
@@ -22,6 +22,18 @@ type Files struct {
 	Log       *slog.Logger
 	Metrics   *metrics.Set
 }
+
+// Check says what is wrong with the files, if anything is.
+func (f Files) Check() error {
+	if f.Cert == "" {
+		return nil
+	}
+	_, err := (&Certificate{Files: f}).read()
+	return err
+}
+
+// maxFile is how much of a file is read. A chain has some thousand bytes.
+const maxFile = 1 << 20
 
 // Certificate is one that is read again when its files change. Its methods may be called
 // on any goroutine.
@@ -60,7 +72,7 @@ func Open(f Files) (*Certificate, error) {
 	c.count(f.Metrics)
 	ctx, end := context.WithCancel(context.Background())
 	c.end = end
-	c.ended.Go(func() { c.watch(ctx) })
+	c.ended.Go(func() { watch.Every(ctx, c.Poll, c.refresh) })
 	return c, nil
 }
 
@@ -110,11 +122,11 @@ func (c *Certificate) Await(ctx context.Context) {
 // read takes the files if they have changed. They change one after the other, so that for
 // a moment they may not fit; then what was read before stays in force.
 func (c *Certificate) read() (changed bool, err error) {
-	cert, err := os.ReadFile(c.Cert)
+	cert, err := watch.Read(c.Cert, maxFile)
 	if err != nil {
 		return false, fmt.Errorf("setting tls.cert_file: %w", err)
 	}
-	key, err := os.ReadFile(c.Key)
+	key, err := watch.Read(c.Key, maxFile)
 	if err != nil {
 		return false, fmt.Errorf("setting tls.key_file: %w", err)
 	}
@@ -128,20 +140,6 @@ func (c *Certificate) read() (changed bool, err error) {
 	c.cert, c.key = cert, key
 	c.current.Store(&pair)
 	return true, nil
-}
-
-// watch reads the files again, every Files.Poll, until ctx ends.
-func (c *Certificate) watch(ctx context.Context) {
-	tick := time.NewTicker(c.Poll)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-			c.refresh()
-		}
-	}
 }
 
 // refresh says what has become of the files.
