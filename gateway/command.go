@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -68,7 +69,7 @@ func newCommand(hurry context.Context, environ []string, stdout, stderr io.Write
 		&cobra.Command{Use: "check", Short: "Validate the settings and exit", Args: noArgs, RunE: func(c *cobra.Command, _ []string) error {
 			loaded, err := s.load(c)
 			if err == nil {
-				err = checkKeys(loaded.Config)
+				err = errors.Join(checkKeys(loaded.Config), checkCertificate(loaded.Config))
 			}
 			if err != nil {
 				return err

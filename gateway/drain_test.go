@@ -240,7 +240,7 @@ func TestDrainDoesNotWaitForever(t *testing.T) {
 func TestDrainAnswersTheQueue(t *testing.T) {
 	const waiting = 200
 	p := spawn(t, "--set", "limits.handshakes=2")
-	const head = "GET /client/hubs/chat HTTP/1.1\r\nHost: g\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+	const head = "GET /client/hubs/chat HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
 	const rest = "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
 	answers := make(chan string, waiting)
 	var conns []net.Conn

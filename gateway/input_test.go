@@ -113,7 +113,7 @@ func TestHalfHandshakes(t *testing.T) {
 	if _, err := io.ReadFull(in, echo[:]); err != nil || string(echo[:]) != "\x81\x01x" {
 		t.Errorf("the frame that came with the request was answered with %q, %v", echo, err)
 	}
-	_, in = raw(t, g.public, "GET /echo HTTP/1.1\r\nHost: x\r\nX: "+strings.Repeat("x", 64<<10))
+	_, in = raw(t, g.public, "GET /echo HTTP/1.1\r\nHost: localhost\r\nX: "+strings.Repeat("x", 64<<10))
 	if response, err := http.ReadResponse(in, nil); err != nil || response.StatusCode != http.StatusRequestHeaderFieldsTooLarge {
 		t.Errorf("endless headers: %v, %v; want 431", response, err)
 	}
@@ -159,6 +159,12 @@ func TestSettings(t *testing.T) {
 		}
 	}
 	f(0, "valid", "check")
+	cert := newCertified(t, 1)
+	f(0, "valid", append([]string{"check"}, cert.flags()...)...)
+	cert.key = file
+	f(2, "tls.key_file ("+file+")", append([]string{"check"}, cert.flags()...)...)
+	cert.key = filepath.Join(t.TempDir(), "absent.pem")
+	f(2, "setting tls.key_file: "+cert.key+": it cannot be opened: no such file", append([]string{"check"}, cert.flags()...)...)
 	f(0, "group_expiry", "config")
 	f(0, "dev", "--version")
 	f(0, "gateway --broker redis://", "--help")

@@ -4,6 +4,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/http"
 	"time"
 
 	"github.com/VictoriaMetrics/metrics"
@@ -121,6 +122,14 @@ func (n *node) openCertificate() (err error) {
 	return nil
 }
 
+// checkCertificate reads the certificate, so that what is wrong with it is known before.
+func checkCertificate(c config.Config) error {
+	if err := (tlsconn.Files{Cert: c.TLS.CertFile, Key: c.TLS.KeyFile}).Check(); err != nil {
+		return usageError{err}
+	}
+	return nil
+}
+
 // speaksTLS reports whether a listener does.
 func (n *node) speaksTLS(name string) bool {
 	return n.certificate != nil && (name == "public" || n.config.TLS.Operator)
@@ -132,6 +141,14 @@ func (n *node) scheme(name string) string {
 		return "https"
 	}
 	return "http"
+}
+
+// guarded is a handler with what stands in for keys where there are none.
+func (n *node) guarded(h http.Handler) http.Handler {
+	if n.config.HasKeys() {
+		return h
+	}
+	return n.server.Local(h)
 }
 
 // secured is a listener with TLS.

@@ -42,6 +42,7 @@ const (
 	faultNotWebSocket fault = "not_websocket"
 	faultUnknownHub   fault = "unknown_hub"
 	faultOrigin       fault = "origin"
+	faultHost         fault = "host"
 	faultUnauthorized fault = "unauthorized"
 	faultNoKeys       fault = "keys_awaited"
 	faultConnections  fault = "connection_limit"
@@ -53,7 +54,7 @@ const (
 var faults = []fault{
 	faultForbidden, faultBadRequest, faultGroupLimit, faultNoHandler, faultQueueFull, faultUnavailable,
 	faultUnknown, faultGap, faultHeld, faultNotWebSocket, faultUnknownHub, faultOrigin, faultUnauthorized,
-	faultConnections, faultHandshakes, faultHandshake, faultDraining, faultNoKeys,
+	faultConnections, faultHandshakes, faultHandshake, faultDraining, faultNoKeys, faultHost,
 }
 
 // counters are the server's counts; every fault exists from the start, so that a
