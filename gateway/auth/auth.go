@@ -9,6 +9,7 @@ type Identity struct {
 	User        string // as other clients see it; may be empty
 	Permissions Permissions
 	Groups      []string // joined at once, whatever the permissions
+	Issued      int64    // when its token was made, in Unix seconds; 0: not said
 	Expires     int64    // in Unix seconds; 0: never
 	Lapses      int64    // when the token is no longer accepted: Expires and the leeway; 0: never
 }

@@ -17,10 +17,11 @@ type Permissions struct {
 // named are the groups that roles name.
 type named struct{ join, send scope }
 
-// scope is the groups that one kind of role names.
+// scope is the groups that one kind of role names, and those that were taken away since.
 type scope struct {
 	groups   map[string]bool
 	patterns []pattern
+	denied   map[string]bool // whatever else allows them
 }
 
 // The roles of the client protocol. A literal group follows the first two behind a
@@ -95,7 +96,13 @@ func (s *scope) addPattern(text string) {
 	}
 }
 
-func (s *scope) empty() bool { return s.groups == nil && s.patterns == nil }
+func (s *scope) empty() bool { return len(s.groups)+len(s.patterns)+len(s.denied) == 0 }
+
+// allows reports whether a group is allowed; all is whether every group is that was not
+// taken away.
+func (s *scope) allows(all bool, group string) bool {
+	return !s.denied[group] && (all || s.has(group))
+}
 
 func (s *scope) has(group string) bool {
 	return s.groups[group] || slices.ContainsFunc(s.patterns, func(p pattern) bool { return p.matches(group) })
@@ -104,11 +111,17 @@ func (s *scope) has(group string) bool {
 // MayJoin reports whether the client may join and leave a group. It never waits;
 // a reactor calls it for each request.
 func (p *Permissions) MayJoin(group string) bool {
-	return p.joinAll || p.named != nil && p.named.join.has(group)
+	if p.named == nil {
+		return p.joinAll
+	}
+	return p.named.join.allows(p.joinAll, group)
 }
 
 // MaySend reports whether the client may send to a group. It never waits; a
 // reactor calls it for each message.
 func (p *Permissions) MaySend(group string) bool {
-	return p.sendAll || p.named != nil && p.named.send.has(group)
+	if p.named == nil {
+		return p.sendAll
+	}
+	return p.named.send.allows(p.sendAll, group)
 }

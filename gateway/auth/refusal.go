@@ -3,6 +3,7 @@ package auth
 import (
 	"errors"
 	"strconv"
+	"time"
 )
 
 // What the checks answer; compare with errors.Is. Every error of theirs is a
@@ -34,12 +35,13 @@ const (
 	BadGroup    Reason = "bad_group"
 	NoAccessKey Reason = "no_access_key"
 	KeysAwaited Reason = "keys_awaited"
+	Revoked     Reason = "revoked"
 )
 
 // Reasons is all of them, for whoever counts.
 var Reasons = []Reason{
 	Missing, Malformed, Algorithm, UnknownKey, Signature, Expired, NoExpiry,
-	NotYetValid, BadTime, Issuer, Audience, BadGroup, NoAccessKey, KeysAwaited,
+	NotYetValid, BadTime, Issuer, Audience, BadGroup, NoAccessKey, KeysAwaited, Revoked,
 }
 
 // Refusal is why somebody is not let in. Neither of its texts has the token or a key
@@ -48,6 +50,12 @@ type Refusal struct {
 	Reason Reason
 	remedy string // short, for whoever sent the token
 	detail string // whole, for the log of whoever runs the gateway
+}
+
+// NewRevoked is the refusal of a token that was right, and whose user was revoked at a
+// time after it was made.
+func NewRevoked(at time.Time) *Refusal {
+	return &Refusal{Revoked, "what its user was allowed was revoked after it was made: get a new token", "revoked at " + showTime(at)}
 }
 
 // Error is what its holder is told: in short, and with the remedy.

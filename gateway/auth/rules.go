@@ -107,6 +107,9 @@ func (c *claims) forWhom() string {
 // identity is whom a token that was verified stands for.
 func (c *claims) identity(leeway time.Duration) *Identity {
 	i := &Identity{User: c.Subject, Permissions: ParseRoles(c.Roles), Groups: c.Groups}
+	if c.IssuedAt != nil {
+		i.Issued = int64(*c.IssuedAt) // the second in which it was made
+	}
 	if c.Expires != nil {
 		i.Expires = c.Expires.unix()
 		i.Lapses = i.Expires + int64(leeway/time.Second)
