@@ -73,6 +73,7 @@ type Auth struct {
 	ClockSkew      time.Duration `koanf:"clock_skew"`      // between this node and whoever signs
 	RequireExpiry  bool          `koanf:"require_expiry"`  // tokens without exp are refused
 	CloseAtExpiry  bool          `koanf:"close_at_expiry"` // connections end with their token
+	RevokedFor     time.Duration `koanf:"revoked_for"`     // that a user's tokens were revoked is kept for so long
 	Anonymous      []string      `koanf:"anonymous"`       // hubs and routes' paths that need no token
 	AnonymousRoles []string      `koanf:"anonymous_roles"` // what clients without one may do there
 }

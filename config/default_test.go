@@ -19,7 +19,7 @@ func TestDefaults(t *testing.T) {
 		Keys: []string{}, Origins: []string{},
 		Auth: Auth{
 			PublicKeys: []string{}, JWKSRefresh: 15 * time.Minute, Issuers: []string{}, Audiences: []string{},
-			ClockSkew: 5 * time.Minute, RequireExpiry: true, CloseAtExpiry: true,
+			ClockSkew: 5 * time.Minute, RequireExpiry: true, CloseAtExpiry: true, RevokedFor: 24 * time.Hour,
 			Anonymous: []string{}, AnonymousRoles: []string{},
 		},
 		Proxies: Proxies{Trusted: []string{}, Header: "x-forwarded-for"},

@@ -29,6 +29,7 @@ var rules = map[string]rule{
 	"auth.issuers":         list("issuers as their tokens have them in iss", 0, func(string) bool { return true }),
 	"auth.audiences":       list("audiences as tokens have them in aud, with {hub} where they have the hub's name", 0, func(string) bool { return true }),
 	"auth.clock_skew":      duration(0, time.Hour),
+	"auth.revoked_for":     duration(time.Minute, 87600*time.Hour),
 	"auth.require_expiry":  boolean(),
 	"auth.close_at_expiry": boolean(),
 	"auth.anonymous":       list("names of hubs and paths of routes, as the settings hubs and routes have them", 0, func(s string) bool { return validHub(s) || validRoute(s) }),

@@ -296,16 +296,36 @@ func TestOneRole(t *testing.T) {
 	f("/client/hubs/game?", "404")
 	simple := g.simple("/ws/chat/room.1/?access_token=" + text)
 	simple.send("what it may not say")
+	g.refusesOrders(text, c, heard)
+	// Nobody has heard anything of it.
+	eventually(t, "the simple client's word was refused", func() bool { return g.metric(`app_errors_total{reason="forbidden"}`) >= 14 })
+	heard.send(`{"type":"sendToGroup","group":"room.1","data":"end"}`)
+	if m := heard.message("room.1"); string(m.Data) != `"end"` {
+		t.Errorf("heard %+v", m)
+	}
+}
+
+// refusesOrders asks for everything that the data plane does, with a token that is for
+// clients.
+func (g *gateway) refusesOrders(text string, c, heard *client) {
+	t := g.t
+	t.Helper()
 	for _, path := range []string{"/api/hubs/chat/:send", "/api/hubs/chat/groups/room.1/:send", "/api/hubs/chat/groups/other/:send"} {
 		h := http.Header{"Content-Type": {"text/plain"}, "Authorization": {"Bearer " + text}}
 		if status, _ := g.do(http.MethodPost, g.operator, path, h, "x"); status != 401 {
 			t.Errorf("%s: %d, want 401", path, status)
 		}
 	}
-	// Nobody has heard anything of it.
-	eventually(t, "the simple client's word was refused", func() bool { return g.metric(`app_errors_total{reason="forbidden"}`) >= 14 })
-	heard.send(`{"type":"sendToGroup","group":"room.1","data":"end"}`)
-	if m := heard.message("room.1"); string(m.Data) != `"end"` {
-		t.Errorf("heard %+v", m)
+	for _, request := range []string{
+		"PUT permissions/sendToGroup/connections/" + c.id, "DELETE permissions/sendToGroup/connections/" + heard.id, "HEAD permissions/joinLeaveGroup/connections/" + c.id,
+		"PUT groups/other/connections/" + c.id, "DELETE groups/room.1/connections/" + heard.id, "DELETE connections/" + heard.id, "HEAD connections/" + c.id,
+		"DELETE connections/" + heard.id + "/groups", "HEAD users/ann", "PUT users/ann/groups/other", "DELETE users/ann/groups/room.1", "DELETE users/ann/groups",
+		"POST users/ann/:revoke", "POST users/ann/:closeConnections", "POST groups/room.1/:closeConnections", "POST :closeConnections",
+		"GET groups/room.1/connections", "HEAD groups/room.1",
+	} {
+		method, path, _ := strings.Cut(request, " ")
+		if status, _ := g.do(method, g.operator, "/api/hubs/chat/"+path, http.Header{"Authorization": {"Bearer " + text}}, ""); status != 401 {
+			t.Errorf("%s: %d, want 401", request, status)
+		}
 	}
 }

@@ -64,6 +64,7 @@ func serverConfig(n *node) (server.Config, error) {
 		Echo:     c.Echo,
 		Keys:     n.keys.Keys(),
 		Expire:   c.Auth.CloseAtExpiry,
+		Revoked:  c.Auth.RevokedFor,
 		Origins:  c.Origins,
 		Workers:  n.reactor.Workers(),
 		Adopt:    n.reactor.Adopt,

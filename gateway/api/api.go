@@ -24,6 +24,8 @@ type Gateway interface {
 	Send(context.Context, server.Outgoing) (broker.Position, error)
 	// Members says who is in a group on all nodes, a page of them.
 	Members(ctx context.Context, g broker.Group, after string, limit int) (members []broker.Member, more bool, err error)
+	// Do has an order carried out on all nodes and waits until it is.
+	Do(context.Context, server.Order) (server.Tally, error)
 }
 
 // Config is what the API is told once, by value.
@@ -50,8 +52,9 @@ func Operator(c Config) http.Handler {
 	mux := http.NewServeMux()
 	MountProbes(mux, c.Checks)
 	mux.HandleFunc("GET /metrics", c.serveMetrics)
-	mux.HandleFunc("POST /api/hubs/{hub}/{operation}", c.serveSendToAll)
-	mux.HandleFunc("POST /api/hubs/{hub}/groups/{group}/{operation}", c.serveSendToGroup)
+	mux.HandleFunc("POST /api/hubs/{hub}/{operation}", c.servePost)
+	mux.HandleFunc("POST /api/hubs/{hub}/groups/{group}/{operation}", c.servePost)
+	c.mountOrders(mux)
 	mux.HandleFunc("GET /api/hubs/{hub}/groups/{group}/connections", c.serveConnections)
 	mux.HandleFunc("HEAD /api/hubs/{hub}/groups/{group}", c.serveOccupied)
 	mux.HandleFunc("HEAD /api/health", func(http.ResponseWriter, *http.Request) {})

@@ -16,23 +16,22 @@ import (
 // metadataHeader is what the names of headers begin with that become metadata.
 const metadataHeader = "X-Webpubsub-Metadata-"
 
-// serveSendToAll is POST /api/hubs/{hub}/:send, to every connection of the hub.
-func (c Config) serveSendToAll(w http.ResponseWriter, r *http.Request) {
-	c.serveSend(w, r, "")
-}
-
-// serveSendToGroup is POST /api/hubs/{hub}/groups/{group}/:send.
-func (c Config) serveSendToGroup(w http.ResponseWriter, r *http.Request) {
-	c.serveSend(w, r, r.PathValue("group"))
+// servePost is POST /api/hubs/{hub}/:send, to every connection of the hub, and
+// /api/hubs/{hub}/groups/{group}/:send; and :closeConnections of both.
+func (c Config) servePost(w http.ResponseWriter, r *http.Request) {
+	switch r.PathValue("operation") {
+	case ":send":
+		c.serveSend(w, r)
+	case ":closeConnections":
+		c.serveClose(w, r)
+	default:
+		fail(w, http.StatusNotFound, "NotFound", "the data plane has no such operation; it has :send and :closeConnections")
+	}
 }
 
 // serveSend publishes the request's body and answers 202 once the stream has it,
 // with the position.
-func (c Config) serveSend(w http.ResponseWriter, r *http.Request, group string) {
-	if r.PathValue("operation") != ":send" {
-		fail(w, http.StatusNotFound, "NotFound", "the data plane has no such operation yet; it has :send")
-		return
-	}
+func (c Config) serveSend(w http.ResponseWriter, r *http.Request) {
 	if !c.authorize(w, r) {
 		return
 	}
@@ -40,7 +39,7 @@ func (c Config) serveSend(w http.ResponseWriter, r *http.Request, group string) 
 	if !ok {
 		return
 	}
-	o.Hub, o.Group = strings.ToLower(r.PathValue("hub")), group
+	o.Hub, o.Group = strings.ToLower(r.PathValue("hub")), r.PathValue("group")
 	at, err := c.Gateway.Send(r.Context(), o)
 	if err != nil {
 		failSend(w, err)

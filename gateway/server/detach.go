@@ -38,7 +38,8 @@ func (a *attached) get(id string) *session {
 var ends = map[reactor.Reason]bool{
 	reactor.ClientClosed: true, reactor.ProtocolError: true, reactor.BadUTF8: true, reactor.BadDeflate: true,
 	reactor.TooBig: true, reactor.TooManyFragments: true, reactor.SlowReader: true, reactor.HandlerPanic: true,
-	closedInvalidRequest: true, closedBinaryFrame: true, closedJoinFailed: true, closedTokenExpired: true, closedNotRecovered: true,
+	closedInvalidRequest: true, closedBinaryFrame: true, closedJoinFailed: true, closedTokenExpired: true,
+	closedByApplication: true, closedRevoked: true, closedNotRecovered: true,
 }
 
 // attach has others find a session. Called on its loop.
@@ -57,14 +58,19 @@ func (s *session) detach(why reactor.Reason) {
 	switch {
 	case r.recovery != nil || r.released != nil || r.abandoned:
 	case ends[why]:
-		r.abandoned = true
-		s.server.attached.remove(s)
-		s.server.keeper.forget(s.id.String())
+		s.abandon()
 	default:
 		s.letGo(nil)
 	}
 	w.runs.Add(-int64(len(r.window.runs)))
 	r.window, r.replay = window{}, nil
+}
+
+// abandon ends a reliable session for good. Called on its loop.
+func (s *session) abandon() {
+	s.reliable.abandoned = true
+	s.server.attached.remove(s)
+	s.server.keeper.forget(s.id.String())
 }
 
 // letGo has the session leave its groups, so that it can go on elsewhere from where it

@@ -23,6 +23,9 @@ func (r *relay) gap(g broker.Group, at broker.Position) {
 	r.server.counts.fault(faultGap)
 	r.gapAt.Store(time.Now().Unix())
 	r.server.Log.Warn("messages of a group were lost before they could be read", "group", g.String(), "position", at.String())
+	if g == controlGroup() {
+		r.server.recheckAll()
+	}
 	t := r.lookup(g)
 	if t == nil {
 		return

@@ -78,7 +78,10 @@ func (h *handover) add(messages []*broker.Message) {
 	}
 	t := r.lookup(messages[0].Group)
 	if t == nil {
-		if messages[0].Group.Hub == nodesHub {
+		switch g := messages[0].Group; {
+		case g == controlGroup():
+			r.controlled(messages)
+		case g.Hub == nodesHub:
 			r.ordered(messages)
 		}
 		return

@@ -18,6 +18,9 @@ import (
 func (s *Server) identify(w http.ResponseWriter, r *http.Request, hub string) (*auth.Identity, bool) {
 	identity, err := s.Keys.Identify(accessToken(r), hub, strings.TrimSuffix(r.Pattern, "{$}"), time.Now())
 	if err == nil {
+		err = s.checkRevoked(r.Context(), hub, identity)
+	}
+	if err == nil {
 		return identity, s.checkGroups(w, identity)
 	}
 	var bad *auth.Refusal
@@ -27,6 +30,9 @@ func (s *Server) identify(w http.ResponseWriter, r *http.Request, hub string) (*
 			slog.Any("error", err), "detail", bad.Detail())
 	}
 	switch {
+	case bad == nil: // it is not known whether it was revoked
+		f, _ := brokerFault(err)
+		s.unavailable(w, f, "the broker cannot be asked whether this user was revoked: try again in a moment")
 	case errors.Is(err, auth.ErrBadGroup):
 		s.reject(w, http.StatusBadRequest, faultBadRequest, err.Error())
 	case errors.Is(err, auth.ErrNotYet):

@@ -116,6 +116,9 @@ func (r *relay) opened(g broker.Group, at broker.Position, err error) {
 		a.keeper.Opened(g, at, err)
 		return
 	}
+	if g == controlGroup() && err == nil {
+		r.server.revocations.hear()
+	}
 	if g.Hub == nodesHub && err != nil && !errors.Is(err, broker.ErrClosed) {
 		r.broker.Subscribe(g)
 		return

@@ -89,6 +89,32 @@ func (k *keeper) forget(id string) {
 	k.put(sessionKey(id), &keeping{data: []byte("null"), lives: time.Millisecond}, nil)
 }
 
+// drop is forget for a session of which a record may be on its way; of others it does
+// nothing.
+func (k *keeper) drop(id string) {
+	k.mu.Lock()
+	key := sessionKey(id)
+	ours := k.waiting[key] != nil || k.flying[key]
+	k.mu.Unlock()
+	if ours {
+		k.forget(id)
+	}
+}
+
+// amend changes a record that waits to be written, and reports whether there was one.
+func (k *keeper) amend(id string, change func(*record)) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	v := k.detached(id)
+	if v == nil {
+		return false
+	}
+	c := *v.record
+	change(&c)
+	v.record, v.data = &c, nil
+	return true
+}
+
 func (k *keeper) put(key string, v *keeping, then func()) {
 	k.mu.Lock()
 	if old := k.waiting[key]; old != nil {

@@ -47,6 +47,9 @@ func (s *Server) renew() {
 		s.Log.Debug("the node's lease could not be renewed; it is tried again", slog.Any("error", err))
 	}
 	s.attendance.renewed(held, living, err, asked)
+	if err := s.lookForRevocations(ctx); err != nil {
+		s.Log.Debug("it could not be found out whether tokens are revoked; it is tried again", slog.Any("error", err))
+	}
 }
 
 // resign gives the lease back, when nothing is left that it stands for.

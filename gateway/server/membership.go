@@ -111,13 +111,8 @@ func (s *session) leaveGroup(q *wire.Request) {
 	if !s.fresh(q) {
 		return
 	}
-	if m := s.membership(q.Group); m != nil && q.Group != everyone {
-		s.server.relay.leave(s, m)
-		s.forget(m)
-		if s.reliable != nil {
-			s.reliable.rejoined(q.Group)
-			s.change()
-		}
+	if s.membership(q.Group) != nil {
+		s.depart(q.Group)
 	}
 	if q.HasAckID {
 		id := q.AckID

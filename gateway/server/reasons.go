@@ -19,6 +19,8 @@ const (
 	closedNoHandler      reactor.Reason = "no_handler"      // 1011: an event of a simple client that nobody handles
 	closedNotTaken       reactor.Reason = "not_taken"       // 1013: a simple client's message that the broker did not take
 	closedTokenExpired   reactor.Reason = "token_expired"   // 1008: the client's token has ended
+	closedByApplication  reactor.Reason = "by_application"  // 1008: the application has closed it
+	closedRevoked        reactor.Reason = "revoked"         // 1008: the application has revoked its user's tokens
 	closedJoinFailed     reactor.Reason = "join_failed"     // 1013: a simple client whose group could not be opened
 	closedSuperseded     reactor.Reason = "superseded"      // 1008: the session goes on on another connection
 	closedNotRecovered   reactor.Reason = "not_recovered"   // 1008, 1013: a session that cannot go on

@@ -3,9 +3,11 @@ package server
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/tidegate/tidegate/broker"
+	"github.com/tidegate/tidegate/gateway/auth"
 	"github.com/tidegate/tidegate/gateway/wire"
 )
 
@@ -22,7 +24,8 @@ type record struct {
 	Acked    uint64
 	Groups   []place
 	Runs     []sent
-	Acks     []ackRun // requests that were done
+	Acks     []ackRun      // requests that were done
+	Permits  []auth.Change `json:",omitempty"` // to what its token allows
 }
 
 // place is where the session stands in a group.
@@ -46,9 +49,10 @@ func (s *session) record() *record {
 	c := &record{
 		ID: s.id.String(), Hub: s.hub, User: s.identity.User, Token: r.token, Owner: s.server.node,
 		Last: r.window.last, Acked: r.window.acked,
-		Groups: make([]place, 0, len(s.memberships)),
-		Runs:   append([]sent(nil), r.window.runs...),
-		Acks:   s.acks.runsDone(),
+		Groups:  make([]place, 0, len(s.memberships)),
+		Runs:    append([]sent(nil), r.window.runs...),
+		Acks:    s.acks.runsDone(),
+		Permits: slices.Clone(r.permits),
 	}
 	for _, m := range s.memberships {
 		if m.Member.from != notYet {

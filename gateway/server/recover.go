@@ -255,8 +255,7 @@ func (v *recovery) found(c *record, o outcome) {
 		return
 	}
 	s.server.counts.recoveries[o].Inc()
-	id, _ := parseConnectionID(c.ID)
-	s.id = id
+	s.rename(c.ID)
 	r := s.reliable
 	r.token, r.recovery = c.Token, nil
 	r.window = window{last: c.Last, acked: c.Acked, runs: c.Runs}
@@ -265,6 +264,9 @@ func (v *recovery) found(c *record, o outcome) {
 	}
 	s.server.relay.reliables[s.worker()].runs.Add(int64(len(c.Runs)))
 	s.acks.restore(c.Acks)
+	for _, change := range c.Permits {
+		_ = s.permit(change) // it was possible before
+	}
 	s.attach()
 	s.log("session recovered", slog.String("from", string(o)))
 	s.connected()
@@ -278,6 +280,10 @@ func (v *recovery) found(c *record, o outcome) {
 		s.rejoin(p)
 	}
 	s.save(nil)
+	if _, closed := s.server.closedLately.get(s.id); closed {
+		s.expel(closedText, closedByApplication) // while it was on its way here
+		return
+	}
 	r.replay.hand()
 	for _, frame := range v.early {
 		s.message(frame)

@@ -24,6 +24,13 @@ func releaseKey(nonce string) string { return "released/" + nonce }
 // release is what one node asks of another.
 type release struct{ Session, Nonce string }
 
+// order is what a node finds in its own group: that it is to let go of a session, or the
+// answer of another node to what it has asked of all.
+type order struct {
+	release
+	Answer *answer `json:",omitempty"`
+}
+
 // nodeGroup is the group that a node listens to.
 func nodeGroup(id string) broker.Group { return broker.Group{Hub: nodesHub, Name: id} }
 
@@ -41,11 +48,14 @@ func (s *Server) askRelease(node, session, nonce string) {
 // it does not wait.
 func (r *relay) ordered(messages []*broker.Message) {
 	for _, m := range messages {
-		var order release
-		if err := json.Unmarshal(m.Data, &order); err != nil || order.Nonce == "" {
-			continue // nobody's but ours, so of another version
+		var o order
+		switch err := json.Unmarshal(m.Data, &o); {
+		case err != nil: // nobody's but ours, so of another version
+		case o.Answer != nil:
+			r.server.inquiries.answer(*o.Answer)
+		case o.Nonce != "":
+			r.server.release(o.release)
 		}
-		r.server.release(order)
 	}
 }
 

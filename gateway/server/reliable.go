@@ -7,6 +7,7 @@ import (
 
 	"github.com/VictoriaMetrics/metrics"
 	"github.com/tidegate/tidegate/broker"
+	"github.com/tidegate/tidegate/gateway/auth"
 	"github.com/tidegate/tidegate/gateway/wire"
 	"github.com/tidegate/tidegate/reactor"
 )
@@ -17,10 +18,11 @@ import (
 type reliable struct {
 	token     string // whoever shows it with the connectionId goes on with the session
 	window    window
-	recovery  *recovery // under way: it is not known yet who the session is
-	rejoining []place   // groups that the session is in, and that are not open to it again yet
-	replay    *replay   // under way: nothing new is sent before it is done
-	released  *record   // it goes on elsewhere, once all its requests are answered
+	recovery  *recovery     // under way: it is not known yet who the session is
+	rejoining []place       // groups that the session is in, and that are not open to it again yet
+	replay    *replay       // under way: nothing new is sent before it is done
+	permits   []auth.Change // what the application has changed of its permissions
+	released  *record       // it goes on elsewhere, once all its requests are answered
 	then      []func(*record)
 	changed   bool // since its last checkpoint
 	abandoned bool // it has ended, or cannot go on: nothing is kept

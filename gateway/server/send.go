@@ -45,8 +45,13 @@ func (s *Server) Send(ctx context.Context, o Outgoing) (broker.Position, error) 
 		Exclude: o.Exclude,
 		Meta:    o.Meta,
 	}
-	done := make(chan broker.Outcome, 1)
 	s.counts.messages.Inc()
+	return s.publishWait(ctx, m)
+}
+
+// publishWait publishes a message and waits until the stream has it.
+func (s *Server) publishWait(ctx context.Context, m *broker.Message) (broker.Position, error) {
+	done := make(chan broker.Outcome, 1)
 	_, err := s.relay.broker.Publish([]broker.Publication{{Message: m, Receipt: broker.Receipt{To: done, Asked: true}}})
 	if err == nil {
 		select {

@@ -31,8 +31,9 @@ type Config struct {
 	Routes   []Route  // for simple clients
 	Echo     string   // path of the echo route; empty is none
 	Keys     *auth.Keys
-	Expire   bool     // connections end with their token
-	Origins  []string // as auth.AllowOrigin reads them
+	Expire   bool          // connections end with their token
+	Revoked  time.Duration // for how long it is kept that a user's tokens were revoked
+	Origins  []string      // as auth.AllowOrigin reads them
 	Workers  []*reactor.Worker
 	Adopt    Adopt
 	Broker   func(broker.Receiver) (broker.Broker, error)
@@ -86,8 +87,15 @@ type Server struct {
 	attendance *attendance // nil if no group is kept
 	keeper     *keeper
 	attached   attached
-	living     living
-	counts     counters
+	inquiries  inquiries
+
+	directories   []directory // one per worker, each owned by its worker's loop
+	errands       []errands   // by worker
+	closedLately  lately[connectionID]
+	revokedLately lately[account]
+	revocations   revocations
+	living        living
+	counts        counters
 
 	stop      context.CancelFunc
 	swept     chan struct{} // closed when the sweep of idle topics has ended
@@ -120,6 +128,7 @@ func New(c Config) (*Server, error) {
 	s.node = rand.Text()
 	s.attendance = newAttendance(s)
 	s.attached.byID = make(map[string]*session)
+	s.newDirectories()
 	s.keeper = newKeeper(s, c.Metrics)
 	s.relay = newRelay(s)
 	b, err := c.Broker(s.relay.receiver())
@@ -135,6 +144,7 @@ func New(c Config) (*Server, error) {
 	ctx, stop := context.WithCancel(context.Background())
 	s.stop = stop
 	b.Subscribe(nodeGroup(s.node))
+	b.Subscribe(controlGroup())
 	leasing, unlease := context.WithCancel(context.Background())
 	s.unlease = unlease
 	go s.keepLease(leasing, s.leased)

@@ -37,7 +37,6 @@ type endpoint struct {
 type session struct {
 	// Static after the handshake.
 	*endpoint
-	identity *auth.Identity
 	simple   *simpleClient // nil for clients of the JSON protocol
 	reliable *reliable     // nil for all but those of the reliable subprotocol
 	id       connectionID
@@ -48,6 +47,7 @@ type session struct {
 	// Owned by the loop.
 	stage       stage
 	conn        *reactor.Conn
+	identity    *auth.Identity // another one if the application changes its permissions
 	memberships []*membership
 	acks        ackMemory
 	backlog     *backlog
@@ -91,7 +91,9 @@ func (s *session) Open(c *reactor.Conn) {
 	s.conn = c
 	s.log("connection opened")
 	if s.dialect != echoDialect {
+		s.directory().add(s)
 		s.begin()
+		s.recheck()
 	}
 	s.server.drainers[s.worker()].opened(s)
 }
@@ -190,6 +192,7 @@ func (s *session) plain(payload []byte, binary bool) {
 // Closed ends the session: it leaves every group. Called once, last, on the loop.
 func (s *session) Closed(_ *reactor.Conn, why reactor.Reason) {
 	s.stage = departed
+	s.directory().remove(s)
 	if s.reliable != nil {
 		s.detach(why)
 	}
