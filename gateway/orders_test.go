@@ -151,6 +151,7 @@ func TestCloseOrders(t *testing.T) {
 		closed(other, "the application has closed this connection")
 
 		eventually(t, "they are counted", func() bool { return has.metric(`tidegate_closes_total{reason="by_application"}`) >= 4 })
+		asked.orders(400, "DELETE", "connections/"+in.id+"?reason=%FF")
 		asked.orders(404, "POST", "users/bob/:hug")
 		asked.orders(404, "POST", ":hug")
 	})

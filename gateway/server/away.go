@@ -26,8 +26,13 @@ func (s *Server) doAway(ctx context.Context, o *Order) (Tally, error) {
 	switch {
 	case o.Verb == Find:
 		return found, nil
-	case o.Verb != Disconnect && change == nil:
+	case o.Verb == Disconnect:
+	case change == nil:
 		return Tally{}, nil
+	default:
+		if err := change(c); err != nil {
+			return Tally{Found: 1, Fault: err.Error()}, nil
+		}
 	}
 	data, err = s.relay.broker.Take(ctx, key)
 	switch {
@@ -38,28 +43,36 @@ func (s *Server) doAway(ctx context.Context, o *Order) (Tally, error) {
 	case o.Verb == Disconnect:
 		return found, nil
 	}
-	if c, err = decodeRecord(data); err != nil {
-		return Tally{}, nil
+	if c, err = decodeRecord(data); err == nil {
+		err = change(c)
 	}
-	change(c)
-	return found, s.relay.broker.Put(ctx, []broker.Value{{Key: key, Data: c.encode(), Lives: s.Sessions.Expiry}})
+	if err != nil { // it has become another since it was looked at
+		found = Tally{Found: 1, Fault: err.Error()}
+	} else {
+		data = c.encode()
+	}
+	return found, s.relay.broker.Put(ctx, []broker.Value{{Key: key, Data: data, Lives: s.Sessions.Expiry}})
 }
 
 // amendment is what an order changes in the record of a session that is away; nil if that
 // can only be done, or said, with the client there.
-func (o *Order) amendment() func(*record) {
+func (o *Order) amendment() func(*record) error {
 	switch o.Verb {
 	case Permit:
-		return func(c *record) { c.Permits = append(supersededBy(c.Permits, o.Change), o.Change) }
+		return func(c *record) (err error) {
+			c.Permits, err = addPermit(c.Permits, o.Change)
+			return err
+		}
 	case Leave:
-		return func(c *record) { c.leave(func(p place) bool { return p.Group == o.Group }) }
+		return func(c *record) error { return c.leave(func(p place) bool { return p.Group == o.Group }) }
 	case LeaveAll:
-		return func(c *record) { c.leave(func(p place) bool { return p.Group != everyone }) }
+		return func(c *record) error { return c.leave(func(p place) bool { return p.Group != everyone }) }
 	}
 	return nil
 }
 
-// leave takes groups out of a record.
-func (c *record) leave(which func(place) bool) {
+// leave takes groups out of a record; that never fails.
+func (c *record) leave(which func(place) bool) error {
 	c.Groups = slices.DeleteFunc(slices.Clone(c.Groups), which)
+	return nil
 }

@@ -34,6 +34,10 @@ type answer struct {
 // broker's read goroutine; it does not wait.
 func (r *relay) controlled(messages []*broker.Message) {
 	for _, m := range messages {
+		if m.Lost {
+			r.server.recheckAll()
+			continue
+		}
 		var q inquiry
 		if err := json.Unmarshal(m.Data, &q); err != nil || q.Nonce == "" {
 			r.server.Log.Warn("an order to all nodes cannot be read: it is of another version, or nobody's", "position", m.Position.String())
@@ -86,7 +90,7 @@ type execution struct {
 func (x *execution) run(d *directory) {
 	o := &x.inquiry.Order
 	for s := range d.of(o) {
-		if s.stage != present || o.excludes(s) {
+		if s.stage == departed || o.excludes(s) {
 			continue
 		}
 		x.left.Add(1)

@@ -110,3 +110,32 @@ func TestErrandsOrder(t *testing.T) {
 		t.Errorf("%d were done, sorted: %v", len(done), slices.IsSorted(done))
 	}
 }
+
+// TestPermitsBound: the changes that go with a session are no more than there are groups
+// in them, and no more than they may be.
+func TestPermitsBound(t *testing.T) {
+	var all []auth.Change
+	add := func(right auth.Right, group string, granted bool) error {
+		var err error
+		all, err = addPermit(all, auth.Change{Right: right, Group: group, Granted: granted})
+		return err
+	}
+	for i := range 10 {
+		_ = add(auth.SendTo, "a", i%2 == 0)
+		_ = add(auth.JoinLeave, "a", i%2 == 0)
+	}
+	if len(all) != 2 || all[0].Granted || all[1].Granted {
+		t.Errorf("got %+v, want the last of each", all)
+	}
+	for i := range mostPermits - 2 {
+		if err := add(auth.SendTo, strconv.Itoa(i), true); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := add(auth.SendTo, "one too many", false); err == nil || len(all) != mostPermits {
+		t.Errorf("%d are kept, %v", len(all), err)
+	}
+	if err := add(auth.SendTo, "", false); err != nil || len(all) != 2 {
+		t.Errorf("after a change of all %d are kept, %v", len(all), err)
+	}
+}

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"github.com/tidegate/tidegate/broker"
 	"github.com/tidegate/tidegate/gateway/wire"
@@ -97,6 +98,9 @@ func (s *Server) Do(ctx context.Context, o Order) (Tally, error) {
 func (s *Server) prepare(ctx context.Context, o *Order) error {
 	if s.hubs[o.Hub] == nil {
 		return fmt.Errorf("%w: %q is not among the configured hubs", ErrUnknownHub, o.Hub)
+	}
+	if !utf8.ValidString(o.Text) {
+		return fmt.Errorf("%w: the reason is not UTF-8", ErrBadRequest)
 	}
 	for _, group := range []string{o.Group, o.Change.Group} {
 		if group == "" {

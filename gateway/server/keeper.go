@@ -101,8 +101,9 @@ func (k *keeper) drop(id string) {
 	}
 }
 
-// amend changes a record that waits to be written, and reports whether there was one.
-func (k *keeper) amend(id string, change func(*record)) bool {
+// amend changes a record that waits to be written, and reports whether there was one that
+// it could change.
+func (k *keeper) amend(id string, change func(*record) error) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	v := k.detached(id)
@@ -110,7 +111,9 @@ func (k *keeper) amend(id string, change func(*record)) bool {
 		return false
 	}
 	c := *v.record
-	change(&c)
+	if change(&c) != nil {
+		return false
+	}
 	v.record, v.data = &c, nil
 	return true
 }

@@ -116,25 +116,32 @@ func (s *session) permit(c auth.Change) error {
 	if err != nil {
 		return err
 	}
+	if r := s.reliable; r != nil {
+		if r.permits, err = addPermit(r.permits, c); err != nil {
+			return err
+		}
+		s.change()
+	}
 	own := *s.identity
 	own.Permissions = permissions
 	s.identity = &own
-	if r := s.reliable; r != nil {
-		r.permits = append(supersededBy(r.permits, c), c)
-		s.change()
-	}
 	return nil
 }
 
-// supersededBy is changes without those that a later one makes meaningless, so that they
-// are no more than there are groups in them.
-func supersededBy(changes []auth.Change, c auth.Change) (rest []auth.Change) {
+// mostPermits is how many changes of its permissions go with a reliable session.
+const mostPermits = 4000
+
+// addPermit appends a change, without those that it makes meaningless.
+func addPermit(changes []auth.Change, c auth.Change) (all []auth.Change, err error) {
 	for _, old := range changes {
 		if old.Right != c.Right || c.Group != "" && old.Group != c.Group {
-			rest = append(rest, old)
+			all = append(all, old)
 		}
 	}
-	return rest
+	if len(all) >= mostPermits {
+		return changes, auth.ErrTooManyGroups
+	}
+	return append(all, c), nil
 }
 
 // admitTo has the session join a group because the application says so.
