@@ -9,6 +9,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 clients() {
 	scripts/e2e/azure-client-test.sh
 	scripts/e2e/reliable-test.sh
+	scripts/e2e/service-test.sh
 	scripts/e2e/browser-test.sh
 }
 

@@ -22,6 +22,7 @@ export class Gateway {
   #log = []; // its last lines, for the report of a failure
   #failed = null; // why it ended, when nobody asked it to
   address = "127.0.0.1:0"; // where it listens, once it does
+  operator = ""; // and where for the application
 
   constructor(program = builtHere, args = []) {
     if (!existsSync(program)) throw new Error(`there is no ${program}: run make build first`);
@@ -57,11 +58,12 @@ export class Gateway {
   #line(line) {
     this.#log.push(line);
     if (this.#log.length > 50) this.#log.shift();
-    if (!/listening/.test(line) || !/name"?[=:]"?public/.test(line)) return;
+    if (!/listening/.test(line)) return;
     const found = /address"?[=:]"?([\d.]+:\d+)/.exec(line);
     if (!found) return;
-    this.address = found[1];
-    this.#listening = true;
+    if (/name"?[=:]"?public/.test(line)) this.address = found[1];
+    else this.operator = found[1];
+    this.#listening = this.operator !== "" && /name/.test(line);
   }
 
   /** Kills it with SIGKILL, and waits until it is gone. */
