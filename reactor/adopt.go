@@ -103,7 +103,7 @@ func (w *Worker) admit(c *Conn, buffered []byte) {
 	c.index = int32(len(w.conns))
 	w.conns = append(w.conns, c)
 	if !w.register(c.nc) {
-		c.told = true // it was never opened
+		c.opened() // since what was counted for it until then is given back when it is closed
 		c.finish(ClientGone)
 		return
 	}

@@ -1,6 +1,7 @@
 package reactor
 
 import (
+	"os"
 	"path/filepath"
 	"runtime"
 	"strconv"
@@ -118,4 +119,41 @@ func TestWorkerFailsWithBacklog(t *testing.T) {
 	if took := time.Since(began); took > r.config.CloseTimeout {
 		t.Errorf("it took %s", took)
 	}
+}
+
+// TestUnwatchable: a handler whose connection the engine cannot watch hears of it as of any
+// other: Open, and then Closed.
+func TestUnwatchable(t *testing.T) {
+	r := start(t, Config{Workers: 1})
+	server, client := pair(t)
+	defer client.Close()
+	h := newPeer(nil)
+	w, err := r.place()
+	if err != nil {
+		t.Fatal(err)
+	}
+	on(t, w, func(w *Worker) {
+		nc, err := engineConn(server)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		c := &Conn{worker: w, nc: nc, fd: int32(descriptor(nc)), handler: h}
+		nc.SetSession(c)
+		null, err := os.Open(os.DevNull)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer null.Close()
+		if err := unix.Dup3(int(null.Fd()), int(c.fd), unix.O_CLOEXEC); err != nil { // which no epoll watches
+			t.Error(err)
+		}
+		w.admit(c, nil)
+	})
+	within(t, "Open", h.conn)
+	if why := within(t, "Closed", h.closed); why != ClientGone {
+		t.Errorf("closed with %s", why)
+	}
+	eventually(t, "the connection is forgotten", func() bool { return r.Connections() == 0 })
 }
