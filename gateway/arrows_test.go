@@ -17,7 +17,8 @@ const module = "github.com/tidegate/tidegate/"
 var arrows = map[string][]string{
 	"gateway": {"config", "broker", "broker/memory", "broker/redisstream", "reactor",
 		"gateway/server", "gateway/api", "gateway/page", "gateway/auth", "gateway/door", "gateway/keyring", "gateway/proxy", "gateway/tlsconn"},
-	"gateway/server":     {"reactor", "broker", "gateway/hub", "gateway/wire", "gateway/auth", "gateway/presence"},
+	"gateway/server":     {"reactor", "broker", "gateway/hub", "gateway/wire", "gateway/auth", "gateway/presence", "gateway/address"},
+	"gateway/address":    {},
 	"gateway/presence":   {"broker"},
 	"gateway/api":        {"broker", "gateway/server", "gateway/auth"},
 	"gateway/wire":       {},
@@ -25,7 +26,7 @@ var arrows = map[string][]string{
 	"gateway/auth":       {},
 	"gateway/keyring":    {"gateway/auth", "gateway/watch"},
 	"gateway/page":       {},
-	"gateway/door":       {},
+	"gateway/door":       {"gateway/address"},
 	"gateway/proxy":      {},
 	"gateway/tlsconn":    {"gateway/watch"},
 	"gateway/watch":      {},
