@@ -137,21 +137,23 @@ type Presence struct {
 
 // Limits bounds what one client, and all of them, may take.
 type Limits struct {
-	Connections         int           `koanf:"connections"`           // on this node
-	Handshakes          int           `koanf:"handshakes"`            // in flight
-	HandshakeQueue      int           `koanf:"handshake_queue"`       // connections that wait for one
-	HandshakeTimeout    time.Duration `koanf:"handshake_timeout"`     // for the request's header
-	HeaderBytes         int           `koanf:"header_bytes"`          // of a request
-	BodyBytes           int           `koanf:"body_bytes"`            // of a data-plane request
-	MessageBytes        int           `koanf:"message_bytes"`         // of one message, all fragments together
-	MessageFragments    int           `koanf:"message_fragments"`     // frames of one message
-	SendBufferBytes     int           `koanf:"send_buffer_bytes"`     // waiting for one slow reader; beyond it a position
-	SocketBufferBytes   int           `koanf:"socket_buffer_bytes"`   // the kernel's send buffer per connection
-	GroupsPerConnection int           `koanf:"groups_per_connection"` // joined at a time
-	GroupNameBytes      int           `koanf:"group_name_bytes"`      // of a group's name
-	WorkerQueue         int           `koanf:"worker_queue"`          // events that may wait for one worker
-	UnackedMessages     int           `koanf:"unacked_messages"`      // sent to a reliable client, and not acked
-	DetachedSessions    int           `koanf:"detached_sessions"`     // that wait to be written for all nodes
+	Connections           int           `koanf:"connections"`             // on this node
+	ConnectionsPerAddress int           `koanf:"connections_per_address"` // of one client's address, on this node; 0: no bound
+	Handshakes            int           `koanf:"handshakes"`              // in flight
+	HandshakesPerSecond   int           `koanf:"handshakes_per_second"`   // 0: as many as come
+	HandshakeQueue        int           `koanf:"handshake_queue"`         // connections that wait for one
+	HandshakeTimeout      time.Duration `koanf:"handshake_timeout"`       // for the request's header
+	HeaderBytes           int           `koanf:"header_bytes"`            // of a request
+	BodyBytes             int           `koanf:"body_bytes"`              // of a data-plane request
+	MessageBytes          int           `koanf:"message_bytes"`           // of one message, all fragments together
+	MessageFragments      int           `koanf:"message_fragments"`       // frames of one message
+	SendBufferBytes       int           `koanf:"send_buffer_bytes"`       // waiting for one slow reader; beyond it a position
+	SocketBufferBytes     int           `koanf:"socket_buffer_bytes"`     // the kernel's send buffer per connection
+	GroupsPerConnection   int           `koanf:"groups_per_connection"`   // joined at a time
+	GroupNameBytes        int           `koanf:"group_name_bytes"`        // of a group's name
+	WorkerQueue           int           `koanf:"worker_queue"`            // events that may wait for one worker
+	UnackedMessages       int           `koanf:"unacked_messages"`        // sent to a reliable client, and not acked
+	DetachedSessions      int           `koanf:"detached_sessions"`       // that wait to be written for all nodes
 }
 
 // Session is how sessions of the reliable subprotocol are kept.
