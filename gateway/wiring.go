@@ -74,6 +74,7 @@ func serverConfig(n *node) (server.Config, error) {
 		Deflate:  server.Deflate{Enabled: c.Compression.Enabled, MinBytes: c.Compression.MinBytes},
 		Limits: server.Limits{
 			Connections:         c.Limits.Connections,
+			Address:             c.Limits.ConnectionsPerAddress,
 			GroupsPerConnection: c.Limits.GroupsPerConnection,
 			GroupNameBytes:      c.Limits.GroupNameBytes,
 			History:             c.Capacity,

@@ -2,8 +2,18 @@ package server
 
 import (
 	"net"
+	"net/http"
 	"net/netip"
+
+	"github.com/tidegate/tidegate/gateway/address"
 )
+
+// clientOf is the client of a request, as address.Of has it of the connection that from
+// makes of it.
+func clientOf(r *http.Request) netip.Addr {
+	at, _ := netip.ParseAddrPort(r.RemoteAddr) // or nobody's
+	return address.Client(at.Addr())
+}
 
 // from is a connection whose client is at another address than its other end, if the
 // request says so: a proxy has told it. Address is as Request.RemoteAddr has it.

@@ -48,6 +48,7 @@ const (
 	faultUnauthorized fault = "unauthorized"
 	faultNoKeys       fault = "keys_awaited"
 	faultConnections  fault = "connection_limit"
+	faultAddress      fault = "address_limit"
 	faultHandshakes   fault = "handshake_limit"
 	faultHandshake    fault = "handshake"
 	faultDraining     fault = "draining"
@@ -56,7 +57,7 @@ const (
 var faults = []fault{
 	faultForbidden, faultBadRequest, faultGroupLimit, faultNoHandler, faultQueueFull, faultUnavailable,
 	faultUnknown, faultGap, faultHeld, faultNotWebSocket, faultUnknownHub, faultOrigin, faultUnauthorized,
-	faultConnections, faultHandshakes, faultHandshake, faultDraining, faultNoKeys, faultHost,
+	faultConnections, faultAddress, faultHandshakes, faultHandshake, faultDraining, faultNoKeys, faultHost,
 }
 
 // counters are the server's counts; every fault exists from the start, so that a

@@ -14,6 +14,7 @@ import (
 	"crypto/rand"
 	"log/slog"
 	"net"
+	"net/netip"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -66,6 +67,7 @@ type Deflate struct {
 // Limits bounds what clients may take.
 type Limits struct {
 	Connections         int // on this node
+	Address             int // of them, those of one client's address; 0: no bound
 	GroupsPerConnection int
 	GroupNameBytes      int
 	History             int // messages that a member may ask for when it joins
@@ -96,6 +98,7 @@ type Server struct {
 	revocations   revocations
 	living        living
 	counts        counters
+	addresses     *quota[netip.Addr] // connections by client; nil if they have no bound
 
 	stop      context.CancelFunc
 	swept     chan struct{} // closed when the sweep of idle topics has ended
@@ -125,6 +128,7 @@ func New(c Config) (*Server, error) {
 	s.decoders = make([]wire.Decoder, len(c.Workers))
 	s.newDrainers()
 	s.counts.init(c.Metrics)
+	s.addresses = newQuota[netip.Addr](c.Limits.Address)
 	s.node = rand.Text()
 	s.attendance = newAttendance(s)
 	s.attached.byID = make(map[string]*session)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/gobwas/ws"
 	"github.com/tidegate/tidegate/broker"
+	"github.com/tidegate/tidegate/gateway/address"
 	"github.com/tidegate/tidegate/gateway/auth"
 	"github.com/tidegate/tidegate/gateway/wire"
 	"github.com/tidegate/tidegate/reactor"
@@ -190,9 +191,10 @@ func (s *session) plain(payload []byte, binary bool) {
 }
 
 // Closed ends the session: it leaves every group. Called once, last, on the loop.
-func (s *session) Closed(_ *reactor.Conn, why reactor.Reason) {
+func (s *session) Closed(c *reactor.Conn, why reactor.Reason) {
 	s.stage = departed
 	s.directory().remove(s)
+	s.server.addresses.give(address.Of(c.RemoteAddr()))
 	if s.reliable != nil {
 		s.detach(why)
 	}

@@ -71,6 +71,24 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, c *session, pro
 		s.unavailable(w, faultConnections, "this node has all the connections that limits.connections allows")
 		return
 	}
+	client := clientOf(r)
+	if !s.addresses.take(client) {
+		w.Header().Set("Retry-After", "10")
+		s.reject(w, http.StatusTooManyRequests, faultAddress, "this address has all the connections that limits.connections_per_address allows")
+		return
+	}
+	adopted := false
+	defer func() { // also after a panic, which net/http contains
+		if !adopted {
+			s.addresses.give(client)
+		}
+	}()
+	adopted = s.open(w, r, c, protocol)
+}
+
+// open is what remains of an upgrade when there is room for one more. It reports whether
+// the session is a worker's now, and its Closed is called one day.
+func (s *Server) open(w http.ResponseWriter, r *http.Request, c *session, protocol string) bool {
 	c.id = newConnectionID()
 	u := ws.HTTPUpgrader{Timeout: handshakeTimeout}
 	if protocol != "" {
@@ -87,7 +105,7 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, c *session, pro
 		if conn != nil {
 			conn.Close()
 		}
-		return
+		return false
 	}
 	s.handshake()
 	c.deflate = deflate.agreed()
@@ -97,7 +115,9 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, c *session, pro
 		s.counts.fault(faultHandshake)
 		s.Log.Warn("a connection was refused by the workers", "address", r.RemoteAddr, slog.Any("error", err))
 		conn.Close()
+		return false
 	}
+	return true
 }
 
 // AwaitHandshakes returns when no handshake is being made, or when ctx ends. The
