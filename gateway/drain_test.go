@@ -235,7 +235,7 @@ func TestDrainDoesNotWaitForever(t *testing.T) {
 	p.said("did not answer the close frame in time")
 }
 
-// TestDrainAnswersTheQueue: who waits for a handshake when the node stops accepting is
+// TestDrainAnswersTheQueue: who waits at the door when the node stops accepting is
 // told to try again; who is making his is let in, and goes like the others.
 func TestDrainAnswersTheQueue(t *testing.T) {
 	const waiting = 200
@@ -264,7 +264,7 @@ func TestDrainAnswersTheQueue(t *testing.T) {
 			}
 		}()
 	}
-	eventually(t, "most of them wait", func() bool { return p.metric("tidegate_handshake_queue ") > waiting/2 })
+	eventually(t, "most of them wait", func() bool { return p.metric("tidegate_handshake_silent ") > waiting/2 })
 	p.signal(syscall.SIGTERM)
 	p.said("not accepting")
 	counts := make(map[string]int)

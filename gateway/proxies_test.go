@@ -142,8 +142,10 @@ func TestProxyProtocol(t *testing.T) {
 	if _, err := io.Copy(io.Discard, silent); err != nil {
 		t.Errorf("who says nothing: %v", err)
 	}
-	if n := g.metric(`app_errors_total{reason="proxy_protocol"}`); n != 2 {
-		t.Errorf("%v refusals are counted, want 2", n)
+	for _, reason := range []string{"proxy_protocol", "handshake_timeout"} {
+		if n := g.metric(`app_errors_total{reason="` + reason + `"}`); n != 1 {
+			t.Errorf("%s: %v are counted, want 1", reason, n)
+		}
 	}
 	eventually(t, "the log says what to do", func() bool { return strings.Contains(g.log.String(), "set proxies.protocol to false") })
 }

@@ -145,7 +145,9 @@ func (n *node) open(s *http.Server, name, address string, failed chan<- error) e
 		l = n.secured(l)
 	}
 	if name == "public" {
-		n.door = door.New(l, doorConfig(n))
+		if n.door, err = door.New(l, doorConfig(n)); err != nil {
+			return errors.Join(fmt.Errorf("the %s listener: %w", name, err), l.Close())
+		}
 		s.ConnState, l = n.door.ConnState, n.door
 	}
 	go func() {

@@ -26,7 +26,7 @@ const linger = 5 * time.Second
 
 // doorPatience is how long a connection may hold one of the few places of those whose
 // handshake is being made: much longer than it takes, much shorter than a client that
-// says nothing would hold it.
+// says nothing, or whose request takes long, would hold it.
 const doorPatience = 250 * time.Millisecond
 
 // reactorConfig is the reactor's part of the settings.
@@ -102,6 +102,7 @@ func doorConfig(n *node) door.Config {
 	l := n.config.Limits
 	return door.Config{
 		Places: l.Handshakes, Queue: l.HandshakeQueue, Wait: l.HandshakeTimeout, Patience: doorPatience,
+		PerSecond: l.HandshakesPerSecond, HeaderBytes: l.HeaderBytes, TLS: n.speaksTLS("public"),
 		Busy: n.busy, Log: n.log, Metrics: n.metrics,
 	}
 }

@@ -1,18 +1,21 @@
 // Package door is where connections wait that came faster than they can be let in.
 // A handshake costs a goroutine, buffers and some 60 µs of a processor, which the
 // workers' loops do without meanwhile; so only a few are made at a time, and the
-// others wait as bare sockets, in the order in which they came.
+// others wait as bare sockets, in the order in which they were ready.
 //
 // A Door is the net.Listener between the TCP listener and net/http. It gives out
 // places: a connection holds one from Accept until it is hijacked, idle or closed
-// (http.Server.ConnState tells). One that has held it for Patience, because its client
-// says nothing or says it slowly, goes on without: a place is for who can use it. While
-// those who are inside are served late (Config.Busy) the door lets in only a trickle.
+// (http.Server.ConnState tells). A place is for who can use it. So whoever has not sent
+// all of its header yet stands apart, among the silent, however many those are: one epoll
+// descriptor tells which of them has said more, and what it has said is looked at in the
+// socket and left there. That costs some microseconds each, so while nobody is silent it is
+// not asked, until half of the places are held by such as have sent nothing. One that has held a place for Patience all the
+// same goes on without. While those who are inside are served late (Config.Busy) the door
+// lets in only a trickle.
 package door
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"net"
 	"net/http"
@@ -24,13 +27,16 @@ import (
 
 // Config is what a door is told once, by value.
 type Config struct {
-	Places   int           // handshakes at a time
-	Queue    int           // connections that may wait; one more is refused
-	Wait     time.Duration // and how long; then it is refused
-	Patience time.Duration // after which a connection no longer counts as in progress
-	Busy     func() bool   // whether those who are inside are served late; must not wait
-	Log      *slog.Logger
-	Metrics  *metrics.Set
+	Places      int           // handshakes at a time
+	Queue       int           // connections that may wait, silent ones too; one more is refused
+	Wait        time.Duration // and how long; then it is refused, or closed if it has said nothing
+	Patience    time.Duration // after which a connection no longer counts as in progress
+	PerSecond   int           // handshakes; 0: as many as come
+	HeaderBytes int           // http.Server.MaxHeaderBytes
+	TLS         bool          // clients begin with a handshake of TLS
+	Busy        func() bool   // whether those who are inside are served late; must not wait
+	Log         *slog.Logger
+	Metrics     *metrics.Set
 }
 
 // Door is a net.Listener. Its methods may be called from any goroutine.
@@ -40,42 +46,78 @@ type Door struct {
 	listener net.Listener
 	enter    chan net.Conn // to Accept; has room for one of each place
 	refuse   chan net.Conn // to the goroutine that says no
+	rouse    chan struct{} // to watch: there is something to watch
 	stop     chan struct{}
+	poll     *poller
 	ended    sync.WaitGroup
-	waited   *metrics.Counter
-	slow     *metrics.Counter
-	refused  *metrics.Counter
-	shut     *metrics.Counter
+	counts   counts
 
-	mu     sync.Mutex             // guards what follows
-	inside map[net.Conn]time.Time // who holds a place, and since when; zero until the server has it
-	queue  queue
+	mu     sync.Mutex         // guards what follows
+	inside map[net.Conn]visit // who holds a place
+	unread int                // of them, those whose request was not read yet
+	queue  queue              // who waits for one
+	silent *silent            // who is not ready for one
+	peek   *peeker
+	pace   pace
 	let    time.Time // when the last one was let in
+	awake  bool      // watch looks again by itself
 	closed bool
 }
 
+// visit is what is known of one who holds a place.
+type visit struct {
+	since time.Time // when the server has taken it; zero until then
+	read  bool      // its request was
+}
+
+// counts is what happens at a door.
+type counts struct{ waited, slow, evicted, refused, silent, shut *metrics.Counter }
+
 var _ net.Listener = (*Door)(nil)
 
-// New opens a door on a listener, which is the door's from then on. Close ends it.
-func New(l net.Listener, config Config) *Door {
-	set := config.Metrics
-	d := &Door{
-		config: config, listener: l,
-		enter:   make(chan net.Conn, config.Places),
-		refuse:  make(chan net.Conn, refusals),
-		stop:    make(chan struct{}),
-		inside:  make(map[net.Conn]time.Time),
-		waited:  set.GetOrCreateCounter("tidegate_handshake_waits_total"),
-		slow:    set.GetOrCreateCounter("tidegate_handshake_slow_total"),
-		refused: set.GetOrCreateCounter(`app_errors_total{reason="handshake_limit"}`),
-		shut:    set.GetOrCreateCounter(`app_errors_total{reason="draining"}`),
+// New opens a door on a listener, which is the door's from then on. Close ends it. It fails
+// if the process may not have one more descriptor; then the listener is the caller's still.
+func New(l net.Listener, config Config) (*Door, error) {
+	poll, err := newPoller()
+	if err != nil {
+		return nil, err
 	}
-	set.GetOrCreateGauge("tidegate_handshake_queue", func() float64 { return float64(d.count(func() int { return d.queue.len() })) })
-	set.GetOrCreateGauge("tidegate_handshakes", func() float64 { return float64(d.count(func() int { return len(d.inside) })) })
+	d := &Door{
+		config: config, listener: l, poll: poll,
+		enter:  make(chan net.Conn, config.Places),
+		refuse: make(chan net.Conn, refusals),
+		rouse:  make(chan struct{}, 1),
+		stop:   make(chan struct{}),
+		inside: make(map[net.Conn]visit),
+		silent: newSilent(poll),
+		peek:   newPeeker(config),
+		pace:   newPace(config.PerSecond),
+		awake:  true,
+	}
+	d.measure(config.Metrics)
 	d.ended.Go(d.acceptLoop)
+	d.ended.Go(d.hearLoop)
 	d.ended.Go(d.refuseLoop)
 	d.ended.Go(d.watch)
-	return d
+	return d, nil
+}
+
+// measure makes the metrics, which exist from the start.
+func (d *Door) measure(set *metrics.Set) {
+	d.counts = counts{
+		waited:  set.GetOrCreateCounter("tidegate_handshake_waits_total"),
+		slow:    set.GetOrCreateCounter("tidegate_handshake_slow_total"),
+		evicted: set.GetOrCreateCounter("tidegate_handshake_evicted_total"),
+		refused: set.GetOrCreateCounter(`app_errors_total{reason="handshake_limit"}`),
+		silent:  set.GetOrCreateCounter(`app_errors_total{reason="handshake_timeout"}`),
+		shut:    set.GetOrCreateCounter(`app_errors_total{reason="draining"}`),
+	}
+	gauge := func(name string, of func() int) {
+		set.GetOrCreateGauge(name, func() float64 { return float64(d.count(of)) })
+	}
+	gauge("tidegate_handshake_queue", func() int { return d.queue.len() })
+	gauge("tidegate_handshake_silent", func() int { return d.silent.len() })
+	gauge("tidegate_handshakes", func() int { return len(d.inside) })
 }
 
 // count reads a number under the lock.
@@ -90,7 +132,7 @@ func (d *Door) Accept() (net.Conn, error) {
 	select {
 	case c := <-d.enter:
 		d.mu.Lock()
-		d.inside[c] = time.Now()
+		d.inside[c] = visit{since: time.Now()}
 		d.mu.Unlock()
 		return c, nil
 	case <-d.stop:
@@ -114,17 +156,26 @@ func (d *Door) Close() error {
 	}
 	d.closed = true
 	waiting := d.queue.drain()
+	for g := d.silent.longest(); g != nil; g = d.silent.longest() {
+		d.silent.remove(g)
+		waiting = append(waiting, g)
+	}
 	d.mu.Unlock()
 	close(d.stop)
+	d.poll.close()
 	err := d.listener.Close()
 	d.ended.Wait()
 	late := time.Now().Add(farewell)
-	for _, c := range append(waiting, d.left()...) {
-		d.shut.Inc()
+	all := d.left()
+	for _, g := range waiting {
+		all = append(all, g.conn)
+	}
+	for _, c := range all {
+		d.counts.shut.Inc()
 		if time.Now().After(late) {
 			_ = c.Close()
 		} else {
-			deny(c, ending)
+			deny(c, denial(ending, soonest))
 		}
 	}
 	return err
@@ -163,131 +214,16 @@ func (d *Door) left() (all []net.Conn) {
 
 // ConnState is for http.Server: it ends a connection's handshake.
 func (d *Door) ConnState(c net.Conn, state http.ConnState) {
-	if state == http.StateHijacked || state == http.StateIdle || state == http.StateClosed {
-		d.mu.Lock()
-		defer d.mu.Unlock()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	switch state {
+	case http.StateActive:
+		if v, ok := d.inside[c]; ok && !v.read {
+			d.unread--
+			v.read = true
+			d.inside[c] = v
+		}
+	case http.StateHijacked, http.StateIdle, http.StateClosed:
 		d.leave(c)
 	}
-}
-
-// leave gives a connection's place, if it has one, to who waits the longest. Called
-// with the lock held.
-func (d *Door) leave(c net.Conn) {
-	if _, ok := d.inside[c]; !ok {
-		return
-	}
-	delete(d.inside, c)
-	d.fill(time.Now())
-}
-
-// trickle is the time between two who are let in while it is busy inside: a node that
-// is always busy still takes 500 a second.
-const trickle = 2 * time.Millisecond
-
-// fill gives the free places to those who wait. Called with the lock held.
-func (d *Door) fill(now time.Time) {
-	for d.queue.len() > 0 && len(d.inside) < d.config.Places && !d.closed {
-		if now.Sub(d.let) < trickle && d.config.Busy() {
-			return // watch looks again
-		}
-		c, _ := d.queue.take()
-		d.admit(c, now)
-	}
-}
-
-// admit gives a place that is free. Its time begins when the server takes the
-// connection. Called with the lock held; enter has room, since it has as much as there
-// are places and who is in it holds one.
-func (d *Door) admit(c net.Conn, now time.Time) {
-	d.let = now
-	d.inside[c] = time.Time{}
-	d.enter <- c
-}
-
-// acceptLoop takes connections from the kernel as they come.
-func (d *Door) acceptLoop() {
-	const pause = 50 * time.Millisecond
-	for quiet := false; ; {
-		c, err := d.listener.Accept()
-		switch {
-		case err == nil:
-			quiet = false
-			d.arrive(c)
-		case errors.Is(err, net.ErrClosed):
-			return
-		default: // no descriptor is free, most often: it gets better or it does not, and trying without a pause helps nobody
-			if !quiet {
-				d.config.Log.Error("a connection cannot be accepted; it is tried again: raise the limit on open files (ulimit -n), or lower limits.connections", "error", err)
-				quiet = true
-			}
-			select {
-			case <-time.After(pause):
-			case <-d.stop:
-				return
-			}
-		}
-	}
-}
-
-// arrive gives a new connection a place, or has it wait, or refuses it.
-func (d *Door) arrive(c net.Conn) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	now := time.Now()
-	switch {
-	case !d.closed && d.queue.len() == 0 && len(d.inside) < d.config.Places && !d.config.Busy():
-		d.admit(c, now)
-	case !d.closed && d.queue.len() < d.config.Queue:
-		d.waited.Inc()
-		d.queue.add(c, now)
-	default:
-		d.turnAway(c)
-	}
-}
-
-// turnAway has a connection answered with 503 by refuseLoop; if that has too many
-// already, the connection is closed without an answer.
-func (d *Door) turnAway(c net.Conn) {
-	d.refused.Inc()
-	select {
-	case d.refuse <- c:
-	default:
-		_ = c.Close()
-	}
-}
-
-// watch takes places from slow clients and refuses who has waited too long.
-func (d *Door) watch() {
-	seldom := min(max(d.config.Patience/4, trickle), 50*time.Millisecond)
-	t := time.NewTimer(seldom)
-	defer t.Stop()
-	for {
-		select {
-		case <-d.stop:
-			return
-		case now := <-t.C:
-			if d.look(now) {
-				t.Reset(trickle)
-			} else {
-				t.Reset(seldom)
-			}
-		}
-	}
-}
-
-// look reports whether anybody waits.
-func (d *Door) look(now time.Time) bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	for c, since := range d.inside {
-		if !since.IsZero() && now.Sub(since) > d.config.Patience {
-			d.slow.Inc()
-			d.leave(c)
-		}
-	}
-	for _, c := range d.queue.before(now.Add(-d.config.Wait)) {
-		d.turnAway(c)
-	}
-	d.fill(now)
-	return d.queue.len() > 0
 }

@@ -30,12 +30,25 @@ func open(t *testing.T, c Config, h http.HandlerFunc) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return openOn(t, l, c, h)
+}
+
+// openOn is open with a listener of the test's own.
+func openOn(t *testing.T, l net.Listener, c Config, h http.HandlerFunc) *house {
+	t.Helper()
 	if c.Busy == nil {
 		c.Busy = func() bool { return false }
 	}
-	c.Log, c.Metrics = slog.New(slog.DiscardHandler), metrics.NewSet()
-	o := &house{t: t, door: New(l, c), served: make(chan struct{})}
-	o.server = &http.Server{Handler: h, ConnState: o.door.ConnState}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	c.Metrics = metrics.NewSet()
+	d, err := New(l, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := &house{t: t, door: d, served: make(chan struct{})}
+	o.server = &http.Server{Handler: h, ConnState: o.door.ConnState, MaxHeaderBytes: c.HeaderBytes, ReadHeaderTimeout: c.Wait}
 	go func() {
 		defer close(o.served)
 		_ = o.server.Serve(o.door)
@@ -49,13 +62,17 @@ func open(t *testing.T, c Config, h http.HandlerFunc) *house {
 
 // usual is a config that nothing of bites.
 func usual() Config {
-	return Config{Places: 4, Queue: 10_000, Wait: patience, Patience: patience}
+	return Config{Places: 4, Queue: 10_000, Wait: patience, Patience: patience, HeaderBytes: 16 << 10}
 }
 
 // knock opens a connection and says what it is told.
-func (o *house) knock(text string) net.Conn {
+func (o *house) knock(text string) net.Conn { return o.knockFrom("127.0.0.1", text) }
+
+// knockFrom is knock from an address of this machine.
+func (o *house) knockFrom(address, text string) net.Conn {
 	o.t.Helper()
-	c, err := net.DialTimeout("tcp", o.door.Addr().String(), patience)
+	d := net.Dialer{Timeout: patience, LocalAddr: &net.TCPAddr{IP: net.ParseIP(address)}}
+	c, err := d.Dial("tcp", o.door.Addr().String())
 	if err != nil {
 		o.t.Fatal(err)
 	}
@@ -65,6 +82,26 @@ func (o *house) knock(text string) net.Conn {
 		o.t.Fatal(err)
 	}
 	return c
+}
+
+// until waits for something of the door's to be so.
+func (o *house) until(what string, want int, of func() int) {
+	o.t.Helper()
+	for late := time.Now().Add(patience); o.door.count(of) != want; time.Sleep(time.Millisecond) {
+		if time.Now().After(late) {
+			o.t.Fatalf("%s: %d, want %d", what, o.door.count(of), want)
+		}
+	}
+}
+
+// silent and queued wait until so many are.
+func (o *house) silent(n int) {
+	o.t.Helper()
+	o.until("silent", n, func() int { return o.door.silent.len() })
+}
+func (o *house) queued(n int) {
+	o.t.Helper()
+	o.until("in the queue", n, func() int { return o.door.queue.len() })
 }
 
 const request = "GET / HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -118,7 +155,7 @@ func TestAllGetIn(t *testing.T) {
 	if most > c.Places || most == 0 {
 		t.Errorf("%d were served at a time, want at most %d", most, c.Places)
 	}
-	if o.door.waited.Get() == 0 {
+	if o.door.counts.waited.Get() == 0 {
 		t.Error("nobody waited: the test shows nothing")
 	}
 }
@@ -136,13 +173,11 @@ func TestFull(t *testing.T) {
 	<-begun
 	second := o.knock(request)
 	third := o.knock(request)
-	for o.door.count(func() int { return o.door.queue.len() }) < 2 {
-		time.Sleep(time.Millisecond)
-	}
+	o.queued(2)
 	if status, after := answer(t, o.knock(request)); status != http.StatusServiceUnavailable || after == "" {
 		t.Errorf("over the queue: %d, Retry-After %q", status, after)
 	}
-	if n := o.door.refused.Get(); n != 1 {
+	if n := o.door.counts.refused.Get(); n != 1 {
 		t.Errorf("%d refusals are counted", n)
 	}
 	close(gate)
@@ -167,21 +202,38 @@ func TestWaitsTooLong(t *testing.T) {
 	o.wants(first, http.StatusOK)
 }
 
-// TestSilent: clients that say nothing do not keep others out for long.
-func TestSilent(t *testing.T) {
+// TestSlow: clients whose requests take long do not keep others out for long, also when
+// nobody was there before.
+func TestSlow(t *testing.T) {
 	c := usual()
 	c.Places, c.Patience = 1, 20*time.Millisecond
-	o := open(t, c, func(http.ResponseWriter, *http.Request) {})
-	silent := make([]net.Conn, 5)
-	for i := range silent {
-		silent[i] = o.knock("")
+	gate := make(chan struct{})
+	o := open(t, c, func(_ http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/slow" {
+			<-gate
+		}
+	})
+	o.until("awake", 0, func() int {
+		if o.door.awake {
+			return 1
+		}
+		return 0
+	})
+	slow := make([]net.Conn, 3)
+	for i := range slow {
+		if i == 1 { // the first is noticed though nobody else comes
+			o.until("slow", 1, func() int { return int(o.door.counts.slow.Get()) })
+		}
+		slow[i] = o.knock("GET /slow HTTP/1.1\r\nHost: a\r\n\r\n")
 	}
 	o.wants(o.knock(request), http.StatusOK)
-	if o.door.slow.Get() == 0 {
+	if o.door.counts.slow.Get() == 0 {
 		t.Error("no place was taken away: the test shows nothing")
 	}
-	_, _ = io.WriteString(silent[0], request) // it was not forgotten
-	o.wants(silent[0], http.StatusOK)
+	close(gate)
+	for _, c := range slow { // they were not forgotten
+		o.wants(c, http.StatusOK)
+	}
 }
 
 // TestIdle: a connection that is kept alive holds no place between its requests, and
@@ -210,7 +262,7 @@ func TestIdle(t *testing.T) {
 		t.Fatal(err)
 	}
 	o.wants(kept, http.StatusOK)
-	if n := o.door.slow.Get(); n != 0 {
+	if n := o.door.counts.slow.Get(); n != 0 {
 		t.Errorf("%d places had to be taken away", n)
 	}
 }
@@ -227,7 +279,7 @@ func TestBusy(t *testing.T) {
 	for _, c := range conns {
 		o.wants(c, http.StatusOK)
 	}
-	if n := o.door.waited.Get(); n != uint64(len(conns)) {
+	if n := o.door.counts.waited.Get(); n != uint64(len(conns)) {
 		t.Errorf("%d waited, want all %d", n, len(conns))
 	}
 }
@@ -241,43 +293,22 @@ func TestCloseWithWaiters(t *testing.T) {
 		begun <- struct{}{}
 		<-gate
 	})
+	silent := o.knock("GET / HTTP/1.1\r\n")
+	o.silent(1)
 	first := o.knock(request)
 	<-begun
 	waiting := o.knock(request)
-	for o.door.count(func() int { return o.door.queue.len() }) == 0 {
-		time.Sleep(time.Millisecond)
-	}
+	unheard := o.knock("GET / HTTP/1.1\r\n")
+	o.queued(2)
 	if err := o.door.Close(); err != nil {
 		t.Fatal(err)
 	}
 	o.wants(waiting, http.StatusServiceUnavailable)
+	o.wants(silent, http.StatusServiceUnavailable)
+	o.wants(unheard, http.StatusServiceUnavailable)
 	close(gate)
 	o.wants(first, http.StatusOK)
 	if err := o.door.Close(); err != nil {
 		t.Errorf("closed twice: %v", err)
-	}
-}
-
-// TestQueue: first come, first served; what is too old goes; empty holds nothing.
-func TestQueue(t *testing.T) {
-	var q queue
-	start := time.Now()
-	a, b := net.Pipe()
-	defer a.Close()
-	defer b.Close()
-	q.add(a, start)
-	q.add(b, start.Add(time.Second))
-	if got := q.before(start.Add(time.Millisecond)); len(got) != 1 || got[0] != a || q.len() != 1 {
-		t.Errorf("too old are %d, left %d", len(got), q.len())
-	}
-	q.add(a, start.Add(2*time.Second))
-	if first, ok := q.take(); !ok || first != b {
-		t.Error("the first to come was not the first to be served")
-	}
-	if got := q.drain(); len(got) != 1 || got[0] != a || q.waiting != nil {
-		t.Errorf("drained %d, and %d places are kept", len(got), cap(q.waiting))
-	}
-	if _, ok := q.take(); ok {
-		t.Error("took somebody from an empty queue")
 	}
 }

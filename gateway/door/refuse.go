@@ -10,17 +10,29 @@ import (
 // refusals is how many connections may wait to be told no.
 const refusals = 1024
 
-// The answers to who is not let in. The Retry-After is for load balancers; clients
-// have a pause of their own.
-var (
-	crowded = denial("too many connections come at once: limits.handshake_queue; try again\n")
-	ending  = denial("this node is ending: connect again, to another one\n")
+// What is said to who is not let in.
+const (
+	crowded = "too many connections come at once: limits.handshake_queue; try again\n"
+	ending  = "this node is ending: connect again, to another one\n"
 )
 
+// The bounds of a Retry-After, in seconds. It is for load balancers; clients have a pause
+// of their own.
+const soonest, latest = 2, 60
+
 // denial is a whole response with a text.
-func denial(text string) string {
-	return fmt.Sprintf("HTTP/1.1 503 Service Unavailable\r\nRetry-After: 2\r\nConnection: close\r\n"+
-		"Content-Type: text/plain; charset=utf-8\r\nContent-Length: %d\r\n\r\n%s", len(text), text)
+func denial(text string, after int) string {
+	return fmt.Sprintf("HTTP/1.1 503 Service Unavailable\r\nRetry-After: %d\r\nConnection: close\r\n"+
+		"Content-Type: text/plain; charset=utf-8\r\nContent-Length: %d\r\n\r\n%s", after, len(text), text)
+}
+
+// after is how many seconds it takes until those who wait are in, as far as that can be
+// known: it can if there is a rate.
+func (d *Door) after() int {
+	if d.config.PerSecond == 0 {
+		return soonest
+	}
+	return min(max(d.count(d.queue.len)/d.config.PerSecond, soonest), latest)
 }
 
 // refuseLoop says no, one after the other: it is less urgent than to let others in.
@@ -28,7 +40,7 @@ func (d *Door) refuseLoop() {
 	for {
 		select {
 		case c := <-d.refuse:
-			deny(c, crowded)
+			deny(c, denial(crowded, d.after()))
 		case <-d.stop:
 			return
 		}

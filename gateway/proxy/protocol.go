@@ -95,6 +95,10 @@ func (c *conn) Read(p []byte) (int, error) {
 // SetWriteBuffer is the socket's.
 func (c *conn) SetWriteBuffer(n int) error { return c.Conn.(*net.TCPConn).SetWriteBuffer(n) }
 
+// NetConn is the connection with its header, as far as that was not read. Whoever reads
+// from it spoils it.
+func (c *conn) NetConn() net.Conn { return c.Conn }
+
 // Under returns the connection without the header, and what was read from it that no
 // Read has returned. The caller owns both from then on.
 func (c *conn) Under() (net.Conn, []byte) {

@@ -59,6 +59,9 @@ func (c *conn) secured() *tls.Conn {
 	return c.tls
 }
 
+// NetConn is what TLS is spoken over, as tls.Conn has it. Whoever reads from it spoils it.
+func (c *conn) NetConn() net.Conn { return c.Conn }
+
 func (c *conn) Read(p []byte) (int, error)  { return c.secured().Read(p) }
 func (c *conn) Write(p []byte) (int, error) { return c.secured().Write(p) }
 
