@@ -139,6 +139,7 @@ type Presence struct {
 type Limits struct {
 	Connections           int           `koanf:"connections"`             // on this node
 	ConnectionsPerAddress int           `koanf:"connections_per_address"` // of one client's address, on this node; 0: no bound
+	ConnectionsPerUser    int           `koanf:"connections_per_user"`    // likewise, of one user of a hub
 	Handshakes            int           `koanf:"handshakes"`              // in flight
 	HandshakesPerSecond   int           `koanf:"handshakes_per_second"`   // 0: as many as come
 	HandshakeQueue        int           `koanf:"handshake_queue"`         // connections that wait for one

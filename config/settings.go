@@ -70,6 +70,7 @@ var rules = map[string]rule{
 	"limits.connections":             integer(1, 10_000_000),
 	"limits.handshakes":              integer(1, 100_000),
 	"limits.connections_per_address": integer(0, 10_000_000),
+	"limits.connections_per_user":    integer(0, 10_000_000),
 	"limits.handshakes_per_second":   integer(0, 1_000_000),
 	"limits.handshake_queue":         integer(0, 10_000_000),
 	"limits.handshake_timeout":       duration(100*time.Millisecond, 10*time.Minute),

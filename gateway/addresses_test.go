@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/gobwas/ws"
 )
@@ -100,6 +101,37 @@ func TestConnectionsPerClient(t *testing.T) {
 	one.conn.Close()
 	eventually(t, "there is room again", func() bool {
 		c, _ := g.refusedWith(http.Header{"X-Forwarded-For": {"2001:db8:0:1::9"}})
+		return c != nil
+	})
+}
+
+// TestConnectionsPerUser: a user has as many connections in a hub as the setting allows,
+// others have their own, and who has no name is not counted. A refused handshake gives
+// back what its address had taken.
+func TestConnectionsPerUser(t *testing.T) {
+	g := start(t, "--set", "keys="+accessKey, "--set", "limits.connections_per_user=1", "--set", "limits.connections_per_address=5")
+	come := func(user string, want int) *client {
+		t.Helper()
+		c, got := g.refusedWith(http.Header{"Authorization": {"Bearer " + tokenOf(t, user, time.Now())}})
+		if got != want {
+			t.Errorf("%q: %d, want %d", user, got, want)
+		}
+		return c
+	}
+	const in, full = http.StatusSwitchingProtocols, http.StatusTooManyRequests
+	one := come("ann", in)
+	for range 10 {
+		come("ann", full)
+	}
+	come("bob", in)
+	come("", in)
+	come("", in)
+	if n := g.metric(`app_errors_total{reason="user_limit"}`); n != 10 {
+		t.Errorf("%v are counted, want 10", n)
+	}
+	one.conn.Close()
+	eventually(t, "there is room again", func() bool {
+		c, _ := g.refusedWith(http.Header{"Authorization": {"Bearer " + tokenOf(t, "ann", time.Now())}})
 		return c != nil
 	})
 }

@@ -75,6 +75,7 @@ func serverConfig(n *node) (server.Config, error) {
 		Limits: server.Limits{
 			Connections:         c.Limits.Connections,
 			Address:             c.Limits.ConnectionsPerAddress,
+			User:                c.Limits.ConnectionsPerUser,
 			GroupsPerConnection: c.Limits.GroupsPerConnection,
 			GroupNameBytes:      c.Limits.GroupNameBytes,
 			History:             c.Capacity,

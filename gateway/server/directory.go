@@ -15,6 +15,9 @@ type directory struct {
 // account is a user of a hub.
 type account struct{ hub, user string }
 
+// account is whose session it is.
+func (s *session) account() account { return account{s.hub, s.identity.User} }
+
 // sessions is those of one user; nearly everybody has one.
 type sessions struct {
 	one  *session
@@ -46,7 +49,7 @@ func (s *session) rename(id string) {
 // add enters a session.
 func (d *directory) add(s *session) {
 	d.byID[s.id] = s
-	a := account{s.hub, s.identity.User}
+	a := s.account()
 	if a.user == "" {
 		return
 	}
@@ -67,7 +70,7 @@ func (d *directory) remove(s *session) {
 	if d.byID[s.id] == s {
 		delete(d.byID, s.id)
 	}
-	a := account{s.hub, s.identity.User}
+	a := s.account()
 	all, ok := d.byUser[a]
 	switch {
 	case !ok:

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/VictoriaMetrics/metrics"
+	"github.com/tidegate/tidegate/gateway/auth"
 	"github.com/tidegate/tidegate/reactor"
 )
 
@@ -65,11 +66,11 @@ func TestQuotaAtOnce(t *testing.T) {
 	}
 }
 
-// TestAddressGivenBack: a connection that does not come to a worker is no longer counted,
+// TestQuotaGivenBack: a connection that does not come to a worker is no longer counted,
 // whatever it failed at, and one that does is.
-func TestAddressGivenBack(t *testing.T) {
+func TestQuotaGivenBack(t *testing.T) {
 	var adopted error
-	s := &Server{addresses: newQuota[netip.Addr](1)}
+	s := &Server{addresses: newQuota[netip.Addr](1), users: newQuota[account](1)}
 	s.Log, s.Limits.Connections = slog.New(slog.DiscardHandler), 10
 	s.counts.init(metrics.NewSet())
 	s.Adopt = func(c net.Conn, _ []byte, _ reactor.Handler, _ bool) error {
@@ -85,7 +86,7 @@ func TestAddressGivenBack(t *testing.T) {
 	ended := make(chan struct{}, 1)
 	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() { ended <- struct{}{} }()
-		s.upgrade(w, r, &session{}, "")
+		s.upgrade(w, r, &session{endpoint: &endpoint{hub: "chat"}, identity: &auth.Identity{User: "ann"}}, "")
 	}))
 	defer web.Close()
 	f := func(version string, err error, kept int) {
@@ -98,8 +99,8 @@ func TestAddressGivenBack(t *testing.T) {
 		defer c.Close()
 		fmt.Fprintf(c, "GET / HTTP/%s\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n", version)
 		<-ended
-		if n := len(s.addresses.taken); n != kept {
-			t.Errorf("HTTP/%s, %v: %d are counted, want %d", version, adopted, n, kept)
+		if n, m := len(s.addresses.taken), len(s.users.taken); n != kept || m != kept {
+			t.Errorf("HTTP/%s, %v: %d and %d are counted, want %d", version, adopted, n, m, kept)
 		}
 	}
 	f("1.0", nil, 0)

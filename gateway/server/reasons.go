@@ -49,6 +49,7 @@ const (
 	faultNoKeys       fault = "keys_awaited"
 	faultConnections  fault = "connection_limit"
 	faultAddress      fault = "address_limit"
+	faultUser         fault = "user_limit"
 	faultHandshakes   fault = "handshake_limit"
 	faultHandshake    fault = "handshake"
 	faultDraining     fault = "draining"
@@ -57,7 +58,7 @@ const (
 var faults = []fault{
 	faultForbidden, faultBadRequest, faultGroupLimit, faultNoHandler, faultQueueFull, faultUnavailable,
 	faultUnknown, faultGap, faultHeld, faultNotWebSocket, faultUnknownHub, faultOrigin, faultUnauthorized,
-	faultConnections, faultAddress, faultHandshakes, faultHandshake, faultDraining, faultNoKeys, faultHost,
+	faultConnections, faultAddress, faultUser, faultHandshakes, faultHandshake, faultDraining, faultNoKeys, faultHost,
 }
 
 // counters are the server's counts; every fault exists from the start, so that a

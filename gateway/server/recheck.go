@@ -16,7 +16,7 @@ func (s *session) recheck() {
 	if s.identity.User == "" {
 		return
 	}
-	if at, ok := s.server.revokedLately.get(account{s.hub, s.identity.User}); ok {
+	if at, ok := s.server.revokedLately.get(s.account()); ok {
 		s.expelRevoked(at)
 	}
 }

@@ -68,6 +68,7 @@ type Deflate struct {
 type Limits struct {
 	Connections         int // on this node
 	Address             int // of them, those of one client's address; 0: no bound
+	User                int // likewise, of one user
 	GroupsPerConnection int
 	GroupNameBytes      int
 	History             int // messages that a member may ask for when it joins
@@ -99,6 +100,7 @@ type Server struct {
 	living        living
 	counts        counters
 	addresses     *quota[netip.Addr] // connections by client; nil if they have no bound
+	users         *quota[account]    // and by user, likewise
 
 	stop      context.CancelFunc
 	swept     chan struct{} // closed when the sweep of idle topics has ended
@@ -129,6 +131,7 @@ func New(c Config) (*Server, error) {
 	s.newDrainers()
 	s.counts.init(c.Metrics)
 	s.addresses = newQuota[netip.Addr](c.Limits.Address)
+	s.users = newQuota[account](c.Limits.User)
 	s.node = rand.Text()
 	s.attendance = newAttendance(s)
 	s.attached.byID = make(map[string]*session)

@@ -195,6 +195,7 @@ func (s *session) Closed(c *reactor.Conn, why reactor.Reason) {
 	s.stage = departed
 	s.directory().remove(s)
 	s.server.addresses.give(address.Of(c.RemoteAddr()))
+	s.server.giveUser(s.account())
 	if s.reliable != nil {
 		s.detach(why)
 	}

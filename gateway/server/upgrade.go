@@ -71,16 +71,24 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, c *session, pro
 		s.unavailable(w, faultConnections, "this node has all the connections that limits.connections allows")
 		return
 	}
-	client := clientOf(r)
+	client, user := clientOf(r), c.account()
 	if !s.addresses.take(client) {
-		w.Header().Set("Retry-After", "10")
-		s.reject(w, http.StatusTooManyRequests, faultAddress, "this address has all the connections that limits.connections_per_address allows")
+		s.tooMany(w, faultAddress, "this address has all the connections that limits.connections_per_address allows")
 		return
 	}
 	adopted := false
 	defer func() { // also after a panic, which net/http contains
 		if !adopted {
 			s.addresses.give(client)
+		}
+	}()
+	if !s.takeUser(user) {
+		s.tooMany(w, faultUser, "this user has all the connections that limits.connections_per_user allows")
+		return
+	}
+	defer func() {
+		if !adopted {
+			s.giveUser(user)
 		}
 	}()
 	adopted = s.open(w, r, c, protocol)
@@ -141,6 +149,22 @@ func (s *Server) connections() int {
 		n += w.Connections()
 	}
 	return n
+}
+
+// takeUser counts one more connection of a user, if that is allowed. Nobody's has no bound
+// but that of its address.
+func (s *Server) takeUser(a account) bool { return a.user == "" || s.users.take(a) }
+
+func (s *Server) giveUser(a account) {
+	if a.user != "" {
+		s.users.give(a)
+	}
+}
+
+// tooMany answers 429: who it is has all the connections that it may have.
+func (s *Server) tooMany(w http.ResponseWriter, f fault, text string) {
+	w.Header().Set("Retry-After", "10")
+	s.reject(w, http.StatusTooManyRequests, f, text)
 }
 
 // unavailable answers 503: the client, or its load balancer, tries again later.
