@@ -19,6 +19,8 @@ type Config struct {
 
 	MessageBytes int // of one message, all fragments together; default 1 MiB. Over it: 1009
 	Fragments    int // frames of one message; default 131,072. Over it: 1008
+	MessageRate  int // messages and control frames a second of one connection; default no limit. Over it Conn.Exceeded, then 1008
+	ByteRate     int // bytes of its frames, of each at least 64; default no limit. Likewise
 	SendBuffer   int // bytes that may wait for one slow reader; default 256 KiB. Over it Offer refuses
 	SocketBuffer int // bytes of each of the kernel's buffers, before it doubles them; default 64 KiB, at most for receiving 480 KiB
 
@@ -44,6 +46,8 @@ func (c Config) complete() (Config, error) {
 		{"Queue", &c.Queue, 8192},
 		{"MessageBytes", &c.MessageBytes, 1 << 20},
 		{"Fragments", &c.Fragments, 1 << 17},
+		{"MessageRate", &c.MessageRate, 0},
+		{"ByteRate", &c.ByteRate, 0},
 		{"SendBuffer", &c.SendBuffer, 256 << 10},
 		{"SocketBuffer", &c.SocketBuffer, 64 << 10},
 	}

@@ -31,6 +31,7 @@ type Conn struct {
 	heard   uint32 // the beat of the last input; from the end's beginning, that of it or of the last output
 	due     uint32 // the Unix second at which the handler wants to be told; 0: none
 	told    bool   // the handler knows that it is Closed
+	intake  intake // what it has sent, against the rates
 }
 
 // Worker returns the worker that the connection belongs to, for ever. May be

@@ -122,7 +122,7 @@ func TestFanOutAllocs(t *testing.T) {
 // TestEchoAllocs: a small message read and answered with a frame that exists
 // allocates nothing, socket to socket.
 func TestEchoAllocs(t *testing.T) {
-	r := start(t, Config{Workers: 1})
+	r := start(t, Config{Workers: 1, MessageRate: 10_000_000, ByteRate: 1 << 30})
 	pong := NewFrame([]byte("pong"), false)
 	c := connect(t, r, newPeer(func(c *Conn, _ []byte, _ bool) { c.Send(pong) }))
 	in, out := frame(ws.OpText, "ping"), make([]byte, pong.Len())

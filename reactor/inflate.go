@@ -94,11 +94,15 @@ func (t *twoPart) ReadByte() (byte, error) {
 	return t.second.ReadByte()
 }
 
-// inflate makes a compressed message of an event a plain one.
+// inflate makes a compressed message of an event a plain one. What it inflates to counts
+// as if it had come like that.
 func (c *Conn) inflate(e event) (event, *fault) {
-	if !e.deflated || c.state != open { // after a close frame only the client's counts
+	if c.state != open { // after a close frame only the client's counts
 		return e, nil
 	}
 	p, bad := c.worker.inflater.message(e.payload, e.op == ws.OpText, c.worker.config.MessageBytes)
+	if bad == nil {
+		bad = c.meter(0, max(len(p)-max(len(e.payload), leastFrame), 0))
+	}
 	return event{op: e.op, payload: p}, bad
 }

@@ -47,7 +47,8 @@ type Handler interface {
 	Open(c *Conn)
 	// Message brings one whole message, text that was found to be UTF-8, or
 	// binary. The payload is the reactor's: valid during the call, and the
-	// handler may overwrite it.
+	// handler may overwrite it. One beyond a rate is brought too, to be refused:
+	// see Conn.Exceeded.
 	Message(c *Conn, payload []byte, binary bool)
 	// Drained is called when a client that an Offer was refused for has caught up:
 	// at most half of Config.SendBuffer waits, and Offer takes frames again. Once
@@ -70,6 +71,7 @@ type Reactor struct {
 	workers []*Worker
 	closes  closeCounts
 	panics  panicCounts
+	began   time.Time     // by which the workers tell the time
 	stop    chan struct{} // closed when the clock and the restarts are to end
 	clocked chan struct{} // closed when the clock has ended
 
@@ -86,7 +88,7 @@ func New(config Config) (*Reactor, error) {
 		return nil, err
 	}
 	logTo(config.Log)
-	r := &Reactor{config: config, stop: make(chan struct{}), clocked: make(chan struct{})}
+	r := &Reactor{config: config, began: time.Now(), stop: make(chan struct{}), clocked: make(chan struct{})}
 	r.closes.init(config.Metrics)
 	r.panics.init(config.Metrics)
 	for i := range config.Workers {

@@ -26,6 +26,7 @@ func TestConfig(t *testing.T) {
 	}
 	f(Config{Workers: -1}, "Workers is -1")
 	f(Config{PoolSize: -2}, "PoolSize is -2")
+	f(Config{MessageRate: -1}, "MessageRate is -1")
 	f(Config{Queue: -1}, "0 for the default 8192")
 	f(Config{CloseTimeout: -time.Second}, "CloseTimeout is -1s")
 	f(Config{Heartbeat: time.Millisecond}, "want 10ms or more")
@@ -76,6 +77,8 @@ func TestMetrics(t *testing.T) {
 	f(`tidegate_received_frames_total{worker="0"} 3`)
 	f(`tidegate_sent_bytes_total{worker="0"} 9`)
 	f(`tidegate_sent_frames_total{worker="0"} 2`)
+	f(`tidegate_rate_exceeded_total{worker="1"} 0`)
+	f(`tidegate_closes_total{reason="rate_limit"} 0`)
 	f(`tidegate_closes_total{reason="slow_reader"} 0`)
 	f(`tidegate_panics_total{where="handler"} 0`)
 	f(`tidegate_pool_busy{worker="0"} 0`)

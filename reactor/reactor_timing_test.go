@@ -73,6 +73,35 @@ func BenchmarkRead(b *testing.B) {
 	f("binary of 4096", ws.OpBinary, 4096, false)
 }
 
+// BenchmarkReceive is what one read of a socket costs without the read: a frame of 100
+// bytes, or many. One operation is a read.
+func BenchmarkReceive(b *testing.B) {
+	f := func(name string, config Config, frames int) {
+		b.Run(name, func(b *testing.B) {
+			config.Workers = 1
+			r := start(b, config)
+			h := newPeer(nil)
+			connect(b, r, h)
+			c := within(b, "Open", h.conn)
+			in := bytes.Repeat(frame(ws.OpText, strings.Repeat("x", 100)), frames)
+			buffer := make([]byte, len(in))
+			b.ReportAllocs()
+			on(b, c.worker, func(*Worker) {
+				for b.Loop() {
+					copy(buffer, in)
+					c.receive(buffer)
+				}
+			})
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*frames), "ns/frame")
+		})
+	}
+	f("1 frame", Config{}, 1)
+	f("64 frames", Config{}, 64)
+	limited := Config{MessageRate: 10_000_000, ByteRate: 1 << 30}
+	f("1 frame, limited", limited, 1)
+	f("64 frames, limited", limited, 64)
+}
+
 // BenchmarkFanOut sends to one group of 1000, all clients in this process. One
 // operation is one message, 1000 deliveries; at most depth messages wait.
 func BenchmarkFanOut(b *testing.B) {

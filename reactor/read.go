@@ -13,6 +13,7 @@ func (c *Conn) receive(data []byte) {
 	if c.state == open {
 		c.heard, c.pinged = c.worker.sweep.beat, false
 	}
+	c.worker.tick()
 	c.read(data)
 }
 
@@ -26,15 +27,21 @@ func (c *Conn) read(data []byte) {
 		var e event
 		var bad *fault
 		e, data, bad = c.in.next(data, c.worker.config)
+		messages := 0
+		if e.op != ws.OpContinuation {
+			messages = 1
+		}
 		if bad == nil {
+			bad = c.meter(messages, e.weight)
+		}
+		if bad == nil && e.deflated {
 			e, bad = c.inflate(e)
 		}
 		if bad != nil {
 			c.fail(bad)
 			break
 		}
-		if e.op != ws.OpContinuation {
-			frames++
+		if frames += messages; messages > 0 {
 			c.handle(e)
 		}
 	}
@@ -42,15 +49,19 @@ func (c *Conn) read(data []byte) {
 }
 
 // handle does what an event asks for. When a close frame was sent, only the
-// client's own is of interest.
+// client's own is of interest. A ping beyond a rate is not answered.
 func (c *Conn) handle(e event) {
+	exceeded := c.Exceeded() != NoRate
+	if exceeded {
+		c.worker.counts.exceeded.Inc()
+	}
 	switch {
 	case e.op == ws.OpClose:
 		c.closed(e.payload)
 	case c.state != open:
+	case e.op == ws.OpPong, e.op == ws.OpPing && exceeded: // that it came is all it says
 	case e.op == ws.OpPing:
 		c.Send(controlFrame(ws.OpPong, e.payload))
-	case e.op == ws.OpPong: // that it came is all it says
 	default:
 		c.handler.Message(c, e.payload, e.op == ws.OpBinary)
 	}

@@ -41,6 +41,7 @@ type event struct {
 	payload []byte
 
 	deflated bool // the payload is compressed, and text not yet checked
+	weight   int  // of the frames that have begun since the event before: their bytes, at least leastFrame each
 }
 
 // nothing is the event that is none.
@@ -50,17 +51,20 @@ var nothing event
 // The payload is unmasked in place, so data is written to. After a fault nothing
 // more may be read.
 func (r *reader) next(data []byte, limit *Config) (e event, rest []byte, bad *fault) {
+	weight := 0
 	for {
 		if r.rest != nil && r.rest.framed {
 			e, data, bad = r.resume(data)
 		} else {
 			h, after, whole, broken := r.header(data, limit)
 			if broken != nil || !whole {
-				return nothing, nil, broken
+				return event{weight: weight}, nil, broken
 			}
+			weight += max(int(h.Length), leastFrame)
 			e, data, bad = r.begin(h, after)
 		}
 		if bad != nil || e.op != ws.OpContinuation || len(data) == 0 {
+			e.weight = weight
 			return e, data, bad
 		}
 	}
@@ -139,7 +143,7 @@ func (r *reader) begin(h ws.Header, data []byte) (event, []byte, *fault) {
 	if h.OpCode == ws.OpText && !deflated && !utf8.Valid(payload) {
 		return nothing, nil, faultUTF8
 	}
-	return event{h.OpCode, payload, deflated}, rest, nil
+	return event{op: h.OpCode, payload: payload, deflated: deflated}, rest, nil
 }
 
 // resume takes what data has of a frame that has begun.
@@ -171,7 +175,7 @@ func (r *reader) resume(data []byte) (event, []byte, *fault) {
 		return nothing, rest, nil
 	}
 	r.rest = nil
-	return event{u.op, u.message, u.deflated}, rest, nil
+	return event{op: u.op, payload: u.message, deflated: u.deflated}, rest, nil
 }
 
 // checkText looks at the text that has come since it last did.

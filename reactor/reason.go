@@ -16,6 +16,7 @@ const (
 	BadDeflate       Reason = "bad_deflate"        // 1007: a compressed message that cannot be inflated
 	TooBig           Reason = "too_big"            // 1009: over Config.MessageBytes
 	TooManyFragments Reason = "too_many_fragments" // 1008: over Config.Fragments
+	RateLimit        Reason = "rate_limit"         // 1008: on and on beyond Config.MessageRate or ByteRate
 	SlowReader       Reason = "slow_reader"        // 1008: answers beyond Config.SendBuffer
 	HeartbeatTimeout Reason = "heartbeat_timeout"  // 1008: silent for Config.HeartbeatTimeout
 	HandlerPanic     Reason = "handler_panic"      // 1011: a fault in the program
@@ -31,7 +32,7 @@ func (k *closeCounts) init(set *metrics.Set) {
 	k.set = set
 	for _, why := range []Reason{
 		ClientClosed, ClientGone, ProtocolError, BadUTF8, BadDeflate, TooBig, TooManyFragments,
-		SlowReader, HeartbeatTimeout, HandlerPanic, WorkerFailed, Shutdown,
+		RateLimit, SlowReader, HeartbeatTimeout, HandlerPanic, WorkerFailed, Shutdown,
 	} {
 		k.of(why)
 	}

@@ -23,6 +23,7 @@ type Worker struct {
 	pool    *Pool
 	log     *slog.Logger
 	counts  workerCounts
+	prices  prices
 	ended   chan struct{} // closed when the supervisor has ended
 
 	// Read by everyone.
@@ -52,13 +53,14 @@ type Worker struct {
 	scratch      []byte    // where frames are joined for one write
 	inflater     inflater  // for the compressed messages of all connections
 	sweep        sweep
+	now          int64     // when the last read was, in nanoseconds since Reactor.began; not kept without rates
 	farewell     *farewell // set when every connection is to be closed
 }
 
 // workerCounts are a worker's counts, its own so that no worker waits for
 // another's.
 type workerCounts struct {
-	receivedBytes, receivedFrames, sentBytes, sentFrames, writes, offersRefused *metrics.Counter
+	receivedBytes, receivedFrames, sentBytes, sentFrames, writes, offersRefused, exceeded *metrics.Counter
 }
 
 func (k *workerCounts) init(set *metrics.Set, w *Worker) {
@@ -69,6 +71,7 @@ func (k *workerCounts) init(set *metrics.Set, w *Worker) {
 	k.sentFrames = set.GetOrCreateCounter("tidegate_sent_frames_total" + label)
 	k.writes = set.GetOrCreateCounter("tidegate_writes_total" + label)
 	k.offersRefused = set.GetOrCreateCounter("tidegate_offers_refused_total" + label)
+	k.exceeded = set.GetOrCreateCounter("tidegate_rate_exceeded_total" + label)
 	set.GetOrCreateGauge("tidegate_worker_connections"+label, func() float64 { return float64(w.Connections()) })
 }
 
@@ -93,9 +96,10 @@ func newWorker(r *Reactor, index int) (*Worker, error) {
 	}
 	w := &Worker{
 		reactor: r, config: &r.config, index: index, wake: read,
-		log:   r.config.Log.With("worker", index),
-		ended: make(chan struct{}),
-		batch: work{yields: true},
+		log:    r.config.Log.With("worker", index),
+		ended:  make(chan struct{}),
+		batch:  work{yields: true},
+		prices: pricesOf(&r.config),
 	}
 	w.beatAt.Store(time.Now().UnixNano())
 	w.sweep.init(w.config)

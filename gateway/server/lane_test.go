@@ -26,13 +26,13 @@ const patience = 30 * time.Second
 // node is a server on a reactor and the memory broker.
 type node struct {
 	*Server
-	t       *testing.T
+	t       testing.TB
 	address string
 	spoken  int // messages that were published
 }
 
 // start is a node that ends with the test.
-func start(t *testing.T, workers, capacity int) *node {
+func start(t testing.TB, workers, capacity int) *node {
 	t.Helper()
 	set, log := metrics.NewSet(), slog.New(slog.DiscardHandler)
 	r, err := reactor.New(reactor.Config{Workers: workers, PoolSize: 2, Metrics: set, Log: log})
