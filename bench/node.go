@@ -50,11 +50,16 @@ type Node struct {
 	words []string   // the last lines of its log
 }
 
+// unhurried is the gateway's settings for a load that is not a client's: one connection of
+// a scene sends for many. The rates are at their highest and not off, so that what they
+// cost is measured.
+var unhurried = []string{"--set", "limits.messages_per_second=10000000", "--set", "limits.bytes_per_second=1GiB"}
+
 // Start starts a gateway on free ports and waits until it serves; the caller closes
 // it. environ is added to the environment. Errors say what the gateway said last.
 func (h Host) Start(ctx context.Context, environ []string, flags ...string) (*Node, error) {
 	args := []string{"--listen", "127.0.0.1:0", "--operator", "127.0.0.1:0", "--set", "log.format=json", "--set", "drain.delay=0"}
-	n := &Node{cmd: exec.Command(h.Binary, slices.Concat(args, flags, h.Flags)...), ended: make(chan error, 1)}
+	n := &Node{cmd: exec.Command(h.Binary, slices.Concat(args, unhurried, flags, h.Flags)...), ended: make(chan error, 1)}
 	n.cmd.Env = append(os.Environ(), environ...)
 	log, err := n.cmd.StderrPipe()
 	if err != nil {

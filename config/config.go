@@ -144,13 +144,17 @@ type Limits struct {
 	HandshakesPerSecond   int           `koanf:"handshakes_per_second"`   // 0: as many as come
 	HandshakeQueue        int           `koanf:"handshake_queue"`         // connections that wait for one
 	HandshakeTimeout      time.Duration `koanf:"handshake_timeout"`       // for the request's header
+	IdleTimeout           time.Duration `koanf:"idle_timeout"`            // of an HTTP connection without a request
 	HeaderBytes           int           `koanf:"header_bytes"`            // of a request
 	BodyBytes             int           `koanf:"body_bytes"`              // of a data-plane request
 	MessageBytes          int           `koanf:"message_bytes"`           // of one message, all fragments together
 	MessageFragments      int           `koanf:"message_fragments"`       // frames of one message
+	MessagesPerSecond     int           `koanf:"messages_per_second"`     // of one connection; 0 is no limit
+	BytesPerSecond        int           `koanf:"bytes_per_second"`        // likewise
 	SendBufferBytes       int           `koanf:"send_buffer_bytes"`       // waiting for one slow reader; beyond it a position
 	SocketBufferBytes     int           `koanf:"socket_buffer_bytes"`     // the kernel's send buffer per connection
 	GroupsPerConnection   int           `koanf:"groups_per_connection"`   // joined at a time
+	Groups                int           `koanf:"groups"`                  // open on this node at a time
 	GroupNameBytes        int           `koanf:"group_name_bytes"`        // of a group's name
 	WorkerQueue           int           `koanf:"worker_queue"`            // events that may wait for one worker
 	UnackedMessages       int           `koanf:"unacked_messages"`        // sent to a reliable client, and not acked

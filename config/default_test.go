@@ -31,6 +31,7 @@ func TestDefaults(t *testing.T) {
 		Presence:    Presence{Groups: []string{}},
 		Limits: Limits{
 			Connections: 15000, Handshakes: 16, HandshakeQueue: 20000, HandshakeTimeout: 10 * time.Second,
+			IdleTimeout: time.Minute, MessagesPerSecond: 2000, BytesPerSecond: 16 << 20, Groups: 1_000_000,
 			HeaderBytes: 16 << 10, BodyBytes: 1 << 20,
 			MessageBytes: 1 << 20, MessageFragments: 131072,
 			SendBufferBytes: 256 << 10, SocketBufferBytes: 128 << 10,

@@ -36,6 +36,9 @@ func (c *Config) relations() []fault {
 	if c.Publish.QueueBytes < c.Limits.MessageBytes {
 		differ("publish.queue_bytes", "limits.message_bytes", "want at least limits.message_bytes, which is %s: a larger message could never be sent", c.shown("limits.message_bytes"))
 	}
+	if most := c.Limits.BytesPerSecond; most > 0 && most < c.Limits.MessageBytes {
+		differ("limits.bytes_per_second", "limits.message_bytes", "want 0 for no limit, or at least limits.message_bytes, which is %s: a larger message could never be sent", c.shown("limits.message_bytes"))
+	}
 	if c.Redis.WaitReplicas > 0 && c.Redis.WaitTimeout >= c.Publish.Timeout {
 		differ("redis.wait_timeout", "publish.timeout", "want less than publish.timeout, which is %s: no message could be acked in time", c.shown("publish.timeout"))
 	}

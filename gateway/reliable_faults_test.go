@@ -102,7 +102,7 @@ func TestReliableFast(t *testing.T) {
 		if most < 1000 {
 			t.Error("the client has acked too often: the test shows nothing")
 		}
-	}, "--set", "capacity=100000")
+	}, append(unlimited, "--set", "capacity=100000")...)
 }
 
 // TestReliableFrozen: a node hangs, and does not let go of its sessions: after a moment

@@ -224,7 +224,7 @@ func TestReliableWindow(t *testing.T) {
 		if jumps == 0 {
 			t.Error("no number jumped, and the client was not asked to ack")
 		}
-	}, "--set", "limits.unacked_messages=1024", "--set", "capacity=10000")
+	}, append(unlimited, "--set", "limits.unacked_messages=1024", "--set", "capacity=10000")...)
 }
 
 // TestReliableDrain: a node ends; its clients go on on the other.

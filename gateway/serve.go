@@ -120,7 +120,7 @@ func (n *node) httpServer(h http.Handler) *http.Server {
 	return &http.Server{
 		Handler:           h,
 		ReadHeaderTimeout: n.config.Limits.HandshakeTimeout,
-		IdleTimeout:       time.Minute,
+		IdleTimeout:       n.config.Limits.IdleTimeout,
 		MaxHeaderBytes:    n.config.Limits.HeaderBytes,
 		ErrorLog:          slog.NewLogLogger(n.log.Handler(), slog.LevelDebug),
 	}

@@ -17,8 +17,8 @@ func onEachBroker(t *testing.T, test func(t *testing.T, broker string)) {
 
 // tight is a gateway on which a client that does not read is soon a slow one.
 func tight(t *testing.T, broker, capacity string) *gateway {
-	return start(t, "--broker", broker, "--set", "limits.send_buffer_bytes=16KiB",
-		"--set", "limits.socket_buffer_bytes=64KiB", "--set", "capacity="+capacity)
+	return start(t, append(unlimited, "--broker", broker, "--set", "limits.send_buffer_bytes=16KiB",
+		"--set", "limits.socket_buffer_bytes=64KiB", "--set", "capacity="+capacity)...)
 }
 
 // large is a payload that fills buffers; the number is in front.

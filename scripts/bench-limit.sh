@@ -63,7 +63,7 @@ add() {
 }
 
 servers=()
-gateway=(--set workers=1 --set capacity=32 --set group_expiry=60s --set publish.timeout=30s)
+gateway=(--set workers=1 --set capacity=32 --set group_expiry=60s --set publish.timeout=30s "${unhurried[@]}")
 read -ra more <<<"${GATEWAY_ARGS:-}"
 gateway+=("${more[@]}")
 

@@ -27,7 +27,7 @@ if [ "${BROKER:-redis}" = redis ]; then
 	start_redis
 	BROKER=$redis_url
 fi
-start_gateway gateway --broker "$BROKER"
+start_gateway gateway --broker "$BROKER" "${unhurried[@]}"
 
 mkdir -p bench-results
 report=bench-results/$(date -u +%Y%m%dT%H%M%SZ)

@@ -116,6 +116,11 @@ serves() {
 	fetch "$operator" /readyz >/dev/null 2>&1
 }
 
+# unhurried is the gateway's settings for a load, of which one connection sends for many.
+# The rates are at their highest and not off, so that what they cost is measured.
+# shellcheck disable=SC2034 # for the scripts that source this file
+unhurried=(--set limits.messages_per_second=10000000 --set limits.bytes_per_second=1GiB)
+
 # start_gateway NAME ARGS... starts bin/gateway on free ports and waits until it
 # is ready. NAME tells several apart; the log is in the scratch folder.
 start_gateway() {

@@ -65,7 +65,8 @@ func build() error {
 func start(t *testing.T, settings ...string) (address string) {
 	t.Helper()
 	args := []string{"--listen", "127.0.0.1:0", "--operator", "127.0.0.1:0", "--set", "log.format=json", "--set", "drain.delay=0"}
-	for _, s := range append([]string{"echo=/echo", "heartbeat.interval=10m", "heartbeat.timeout=20m", "limits.handshake_timeout=1m"}, settings...) {
+	for _, s := range append([]string{"echo=/echo", "heartbeat.interval=10m", "heartbeat.timeout=20m", "limits.handshake_timeout=1m",
+		"limits.messages_per_second=0", "limits.bytes_per_second=0"}, settings...) {
 		args = append(args, "--set", s)
 	}
 	cmd := exec.Command(program, args...)

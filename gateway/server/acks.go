@@ -80,7 +80,7 @@ func (a *ackMemory) begin(id uint64) ackState {
 	if a.done(id) {
 		return ackDone
 	}
-	if a.asks && a.asked == id || a.more.may(id) && slices.Contains(a.more.asked, id) {
+	if a.awaited(id) {
 		return ackPending
 	}
 	if !a.asks {
@@ -94,6 +94,11 @@ func (a *ackMemory) begin(id uint64) ackState {
 
 func (a *ackMemory) done(id uint64) bool {
 	return a.runs && a.run.has(id) || a.more.may(id) && slices.ContainsFunc(a.more.runs, func(r ackRun) bool { return r.has(id) })
+}
+
+// awaited reports whether the request with this id was asked and is not answered yet.
+func (a *ackMemory) awaited(id uint64) bool {
+	return a.asks && a.asked == id || a.more.may(id) && slices.Contains(a.more.asked, id)
 }
 
 // pending reports whether something was asked that is not answered yet.

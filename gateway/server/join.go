@@ -28,7 +28,11 @@ type waiter struct {
 func (r *relay) join(s *session, g broker.Group, p *past, joined func(entered)) {
 	w := waiter{session: s, membership: s.membership(g.Name), past: p, joined: joined}
 	if m := w.membership; m == nil || m.Member.from == notYet {
-		if !r.enter(g, &w) {
+		now, err := r.enter(g, &w)
+		if err != nil && joined != nil {
+			joined(entered{err: err})
+		}
+		if !now || err != nil {
 			return
 		}
 		if p.looks() {
@@ -43,10 +47,13 @@ func (r *relay) join(s *session, g broker.Group, p *past, joined func(entered)) 
 
 // enter counts a session in the group's topic, once, and reports whether it has a place
 // there now: where the topic stands, if it does not ask for something else. If not, it
-// is answered later. A topic that is not there is made.
-func (r *relay) enter(g broker.Group, w *waiter) (now bool) {
+// is answered later. A topic that is not there is made, or there are too many.
+func (r *relay) enter(g broker.Group, w *waiter) (now bool, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.topics.of(g) == nil && r.full() {
+		return false, errNodeGroups
+	}
 	s, m, t := w.session, w.membership, r.topic(g)
 	known := m != nil && m.Group.Topic == t
 	if m != nil && !known { // of a topic that could not be opened, which its waiter has yet to say
@@ -72,12 +79,12 @@ func (r *relay) enter(g broker.Group, w *waiter) (now bool) {
 			w.joined(entered{at: at, err: broker.ErrFull})
 		}
 	case w.past.looks():
-		return true
+		return true, nil
 	default:
 		m.Member.from = at
-		return true
+		return true, nil
 	}
-	return false
+	return false, nil
 }
 
 // topic is the topic of a group; a new one is subscribed to. Called with r.mu
@@ -97,6 +104,7 @@ func (r *relay) pin(g broker.Group) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.topic(g).pinned = true
+	r.pinned++
 }
 
 // leave ends a membership. Called on the loop of s, which forgets m itself.

@@ -45,7 +45,7 @@ func start(t testing.TB, workers, capacity int) *node {
 	}
 	s, err := New(Config{
 		Hubs: []string{"chat"}, Presence: kept, Workers: r.Workers(), Adopt: r.Adopt, Log: log, Metrics: set, Linger: time.Minute,
-		Limits:   Limits{Connections: 100, GroupsPerConnection: 10, GroupNameBytes: 100, Unacked: 1024, Detached: 100},
+		Limits:   Limits{Connections: 100, GroupsPerConnection: 10, GroupNameBytes: 100, Groups: 100, Unacked: 1024, Detached: 100},
 		Sessions: Sessions{Expiry: time.Minute, Checkpoint: time.Minute},
 		Broker: func(receiver broker.Receiver) (broker.Broker, error) {
 			limits := broker.Limits{Capacity: capacity, GroupExpiry: time.Hour, QueueMessages: 1 << 20, QueueBytes: 1 << 30}

@@ -35,6 +35,8 @@ const (
 	faultForbidden    fault = "forbidden"
 	faultBadRequest   fault = "bad_request"
 	faultGroupLimit   fault = "group_limit"
+	faultNodeGroups   fault = "node_group_limit"
+	faultRate         fault = "rate_limit"
 	faultNoHandler    fault = "no_handler"
 	faultQueueFull    fault = "broker_queue_full"
 	faultUnavailable  fault = "broker_unavailable"
@@ -56,7 +58,7 @@ const (
 )
 
 var faults = []fault{
-	faultForbidden, faultBadRequest, faultGroupLimit, faultNoHandler, faultQueueFull, faultUnavailable,
+	faultForbidden, faultBadRequest, faultGroupLimit, faultNodeGroups, faultRate, faultNoHandler, faultQueueFull, faultUnavailable,
 	faultUnknown, faultGap, faultHeld, faultNotWebSocket, faultUnknownHub, faultOrigin, faultUnauthorized,
 	faultConnections, faultAddress, faultUser, faultHandshakes, faultHandshake, faultDraining, faultNoKeys, faultHost,
 }
@@ -95,6 +97,8 @@ func (c *counters) fault(f fault) { c.errors[f].Inc() }
 // tells a client what became of its message.
 func brokerFault(err error) (fault, string) {
 	switch {
+	case errors.Is(err, errNodeGroups):
+		return faultNodeGroups, errNodeGroups.Error()
 	case errors.Is(err, broker.ErrFull):
 		return faultQueueFull, "the message was not taken: too many wait for the broker; send it again later"
 	case errors.Is(err, broker.ErrUnknown):

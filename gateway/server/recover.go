@@ -286,7 +286,7 @@ func (v *recovery) found(c *record, o outcome) {
 	}
 	r.replay.hand()
 	for _, frame := range v.early {
-		s.message(frame)
+		s.message(frame, false)
 	}
 }
 

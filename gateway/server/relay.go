@@ -32,6 +32,7 @@ type relay struct {
 	idle    idleList
 	mu      sync.RWMutex // guards topics; taken before a topic's own
 	topics  topics
+	pinned  int                        // of them, that stay open without members
 	waiting map[*topic][]waiter        // for the topic to be opened
 	first   map[*topic]broker.Position // of the first message, where there was none when the topic was opened
 }

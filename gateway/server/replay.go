@@ -173,6 +173,9 @@ func (s *session) rejoin(p place) {
 		switch {
 		case !s.reliable.rejoins(p.Group), s.stage == departed, s.reliable.released != nil:
 		case e.err != nil:
+			if errors.Is(e.err, errNodeGroups) {
+				s.server.counts.fault(faultNodeGroups)
+			}
 			w, try := s.conn.Worker(), func(*reactor.Worker) { s.rejoin(p) }
 			time.AfterFunc(recoveryPause, func() { _ = w.Post(try) })
 		case e.recovered == wire.NotRecovered:

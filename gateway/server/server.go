@@ -70,6 +70,9 @@ type Limits struct {
 	Address             int // of them, those of one client's address; 0: no bound
 	User                int // likewise, of one user
 	GroupsPerConnection int
+	Groups              int // that are open on this node, beside those that are pinned
+	MessageRate         int // messages a second of one connection, as the reactor was told; 0 is none
+	ByteRate            int // bytes, likewise
 	GroupNameBytes      int
 	History             int // messages that a member may ask for when it joins
 	Unacked             int // messages that a reliable client may have, without an ack, before no more are sent
@@ -101,6 +104,7 @@ type Server struct {
 	counts        counters
 	addresses     *quota[netip.Addr] // connections by client; nil if they have no bound
 	users         *quota[account]    // and by user, likewise
+	rateTexts     rateTexts
 
 	stop      context.CancelFunc
 	swept     chan struct{} // closed when the sweep of idle topics has ended
@@ -132,6 +136,7 @@ func New(c Config) (*Server, error) {
 	s.counts.init(c.Metrics)
 	s.addresses = newQuota[netip.Addr](c.Limits.Address)
 	s.users = newQuota[account](c.Limits.User)
+	s.rateTexts = newRateTexts(c.Limits)
 	s.node = rand.Text()
 	s.attendance = newAttendance(s)
 	s.attached.byID = make(map[string]*session)

@@ -137,26 +137,41 @@ func (s *session) enter(name string) {
 // Message takes one whole message of the client. Called on the loop; payload is
 // valid only during the call.
 func (s *session) Message(c *reactor.Conn, payload []byte, binary bool) {
-	switch {
+	switch rate := c.Exceeded(); {
 	case s.stage != present: // the client learns from its close that this was not taken
-	case s.reliable != nil && s.reliable.recovery != nil && !binary:
+	case rate != reactor.NoRate:
+		s.exceed(rate, payload, binary)
+	case s.recovers() && !binary:
 		s.reliable.recovery.hear(payload)
 	case s.dialect == echoDialect:
 		c.Send(reactor.NewFrame(payload, binary))
 	case s.dialect == simpleDialect:
 		s.plain(payload, binary)
-	case binary:
-		c.Close(ws.StatusUnsupportedData, "this subprotocol speaks JSON in text frames", closedBinaryFrame)
 	default:
-		s.message(payload)
+		s.message(payload, binary)
 	}
 }
 
-// message is the protocol's table of contents: one line a request.
-func (s *session) message(frame []byte) {
-	var q wire.Request
-	if err := s.server.decoders[s.worker()].Decode(frame, &q); err != nil {
+// recovers reports whether it is not known yet who the session is.
+func (s *session) recovers() bool { return s.reliable != nil && s.reliable.recovery != nil }
+
+// decode reads a frame into q. One that is no request ends the connection.
+func (s *session) decode(frame []byte, binary bool, q *wire.Request) bool {
+	if binary {
+		s.conn.Close(ws.StatusUnsupportedData, "this subprotocol speaks JSON in text frames", closedBinaryFrame)
+		return false
+	}
+	if err := s.server.decoders[s.worker()].Decode(frame, q); err != nil {
 		s.conn.Close(ws.StatusInvalidFramePayloadData, err.Error(), closedInvalidRequest)
+		return false
+	}
+	return true
+}
+
+// message is the protocol's table of contents: one line a request.
+func (s *session) message(frame []byte, binary bool) {
+	var q wire.Request
+	if !s.decode(frame, binary, &q) {
 		return
 	}
 	switch q.Kind {

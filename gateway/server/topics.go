@@ -1,6 +1,10 @@
 package server
 
-import "github.com/tidegate/tidegate/broker"
+import (
+	"errors"
+
+	"github.com/tidegate/tidegate/broker"
+)
 
 // topics are those that are open on this node, by hub and name: a key of one string is
 // half of one of two, and there may be as many as connections. Guarded by relay.mu.
@@ -25,3 +29,10 @@ func (t topics) len() (n int) {
 	}
 	return n
 }
+
+// errNodeGroups is why a group is not opened for a client.
+var errNodeGroups = errors.New("this node has as many groups open as limits.groups allows; try again later")
+
+// full reports whether no further group may be opened for a client: with those that the
+// gateway has pinned itself there are always some. Called with r.mu held.
+func (r *relay) full() bool { return r.topics.len()-r.pinned >= r.server.Limits.Groups }
