@@ -50,6 +50,7 @@ type Check struct {
 // probes.
 func Operator(c Config) http.Handler {
 	mux := http.NewServeMux()
+	c.tooLarge()
 	MountProbes(mux, c.Checks)
 	mux.HandleFunc("GET /metrics", c.serveMetrics)
 	mux.HandleFunc("POST /api/hubs/{hub}/{operation}", c.servePost)

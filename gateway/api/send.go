@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/VictoriaMetrics/metrics"
 	"github.com/tidegate/tidegate/broker"
 	"github.com/tidegate/tidegate/gateway/server"
 )
@@ -68,6 +69,7 @@ func (c Config) readOutgoing(w http.ResponseWriter, r *http.Request) (o server.O
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
+		c.tooLarge().Inc()
 		fail(w, http.StatusRequestEntityTooLarge, "TooLarge", "the body is larger than limits.body_bytes allows")
 		return o, false
 	case err != nil:
@@ -87,6 +89,11 @@ func (c Config) readOutgoing(w http.ResponseWriter, r *http.Request) (o server.O
 	o.Exclude = query.Get("excluded")
 	o.Meta = metadata(r.Header)
 	return o, true
+}
+
+// tooLarge counts bodies beyond the limit.
+func (c Config) tooLarge() *metrics.Counter {
+	return c.Metrics.GetOrCreateCounter(`app_errors_total{reason="body_limit"}`)
 }
 
 // metadata is the metadata headers as a JSON object of strings; empty without any.
