@@ -219,3 +219,23 @@ func TestRateOfReliable(t *testing.T) {
 	}
 	eventually(t, "the message before is acked", func() bool { return g.metric("tidegate_unacked_runs") == 0 })
 }
+
+// TestRateEndsSession: a reliable client that goes on beyond the rate does not go on with
+// its session on the next connection.
+func TestRateEndsSession(t *testing.T) {
+	g := fivefold(t)
+	c := g.reliable("chat")
+	c.write(inOnePiece(slices.Repeat([]string{`{"type":"ping"}`}, 60)...))
+	if code := c.closedWith(); code != ws.StatusPolicyViolation {
+		t.Errorf("closed with %d, want 1008", code)
+	}
+	c.conn.Close()
+	eventually(t, "it is counted", func() bool { return g.metric(`tidegate_closes_total{reason="rate_limit"}`) == 1 })
+	again, err := dial(t, "ws://"+g.public+"/client/hubs/chat"+recovery(c.id, c.token), nil, "json.reliable.webpubsub.azure.v1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := again.read(); closeCode(err) != ws.StatusPolicyViolation || !strings.Contains(err.Error(), "connect anew") {
+		t.Errorf("the session: %v, want 1008", err)
+	}
+}

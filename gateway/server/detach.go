@@ -37,7 +37,7 @@ func (a *attached) get(id string) *session {
 // said so, or has done what no session survives. All others are lost connections.
 var ends = map[reactor.Reason]bool{
 	reactor.ClientClosed: true, reactor.ProtocolError: true, reactor.BadUTF8: true, reactor.BadDeflate: true,
-	reactor.TooBig: true, reactor.TooManyFragments: true, reactor.SlowReader: true, reactor.HandlerPanic: true,
+	reactor.TooBig: true, reactor.TooManyFragments: true, reactor.RateLimit: true, reactor.SlowReader: true, reactor.HandlerPanic: true,
 	closedInvalidRequest: true, closedBinaryFrame: true, closedJoinFailed: true, closedTokenExpired: true,
 	closedByApplication: true, closedRevoked: true, closedNotRecovered: true,
 }
