@@ -83,6 +83,35 @@ func TestHeaderBytes(t *testing.T) {
 			t.Errorf("a header of %d bytes: %v, %v; want %d", size, response, err, want)
 		}
 	}
+	if n := g.metric(`app_errors_total{reason="header_limit"}`); n != 1 {
+		t.Errorf("%g were counted, want 1", n)
+	}
+}
+
+// TestHandshakeTimeout: who says nothing, or half of a header, is closed when its time is
+// over, and counted; who has asked something before is not, and neither is who went by
+// itself or came through.
+func TestHandshakeTimeout(t *testing.T) {
+	g := start(t, "--set", "limits.handshake_timeout=1s", "--set", "limits.idle_timeout=1s")
+	c := g.connect("chat")
+	gone, _ := raw(t, g.public, "GET / HT")
+	gone.Close()
+	var all []io.Reader
+	for _, said := range []string{"", "GET /client/hubs/chat HTTP/1.1\r\nHost: loc", "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"} {
+		for _, address := range []string{g.public, g.operator} {
+			_, in := raw(t, address, said)
+			all = append(all, in)
+		}
+	}
+	for i, in := range all {
+		if n, err := io.Copy(io.Discard, in); err != nil {
+			t.Errorf("connection %d: %d bytes, then %v; want the end", i, n, err)
+		}
+	}
+	c.join("g")
+	if n := g.metric(`app_errors_total{reason="handshake_timeout"}`); n != 4 {
+		t.Errorf("%g were counted, want 4", n)
+	}
 }
 
 // TestBodyBytes: a body beyond the limit is answered 413 and counted.

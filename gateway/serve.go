@@ -117,13 +117,15 @@ const bodyPatience = time.Minute
 
 // httpServer is a listener's server, with the limits that both have.
 func (n *node) httpServer(h http.Handler) *http.Server {
-	return &http.Server{
+	s := &http.Server{
 		Handler:           h,
 		ReadHeaderTimeout: n.config.Limits.HandshakeTimeout,
 		IdleTimeout:       n.config.Limits.IdleTimeout,
 		MaxHeaderBytes:    n.config.Limits.HeaderBytes,
 		ErrorLog:          slog.NewLogLogger(n.log.Handler(), slog.LevelDebug),
 	}
+	watched(s)
+	return s
 }
 
 // open listens and serves; what ends the serving comes through failed.
@@ -148,8 +150,9 @@ func (n *node) open(s *http.Server, name, address string, failed chan<- error) e
 		if n.door, err = door.New(l, doorConfig(n)); err != nil {
 			return errors.Join(fmt.Errorf("the %s listener: %w", name, err), l.Close())
 		}
-		s.ConnState, l = n.door.ConnState, n.door
+		s.ConnState, l = below(n.door.ConnState), n.door
 	}
+	l = newAskers(l, n.metrics)
 	go func() {
 		if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
 			failed <- fmt.Errorf("the %s listener: %w", name, err)
