@@ -49,11 +49,10 @@ type asker struct {
 // Under is the connection below.
 func (c *asker) Under() (net.Conn, []byte) { return c.Conn, nil }
 
-// Read notes that the time is over. Before the first request there is only one deadline,
-// that of its header.
+// Read notes that the time is over.
 func (c *asker) Read(b []byte) (int, error) {
 	n, err := c.Conn.Read(b)
-	if err != nil && !c.heard.Load() {
+	if err != nil {
 		c.late.Store(errors.Is(err, os.ErrDeadlineExceeded))
 	}
 	return n, err
@@ -79,7 +78,8 @@ func (c *asker) CloseWrite() error {
 	return nil
 }
 
-// Close counts a connection whose time was over before it had asked anything.
+// Close counts a connection whose time was over before it had asked anything: until then
+// there is only one deadline, that of the header.
 func (c *asker) Close() error {
 	if c.late.Swap(false) && !c.heard.Load() {
 		c.askers.tooLate.Inc()
