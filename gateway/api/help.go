@@ -33,6 +33,7 @@ var help = map[string]string{
 	"tidegate_worker_restarts_total":         "Times that the worker's loop ended and was started again.",
 	"tidegate_received_bytes_total":          "Bytes read from sockets.",
 	"tidegate_received_frames_total":         "Frames read from sockets, control frames included.",
+	"tidegate_rate_exceeded_total":           "Messages and control frames beyond limits.messages_per_second or limits.bytes_per_second.",
 	"tidegate_sent_bytes_total":              "Bytes written to sockets.",
 	"tidegate_sent_frames_total":             "Frames written to sockets, control frames included.",
 	"tidegate_handover_messages":             "Messages that the worker has before it, to send to its members.",
