@@ -13,7 +13,7 @@ import (
 
 // request is a WebSocket handshake (RFC 6455 section 4.1); the key is the RFC's own.
 func request(more string) string {
-	return "GET /echo HTTP/1.1\r\nHost: gateway.example\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
+	return "GET /echo HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
 		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n" + more + "\r\n"
 }
 

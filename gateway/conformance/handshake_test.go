@@ -39,7 +39,7 @@ var handshakes = []struct {
 	{"4.2.1 no connection header", "Connection: Upgrade\r\n", "", 426, "Upgrade", "websocket"},
 	{"4.2.1 connection without upgrade", "Connection: Upgrade", "Connection: keep-alive", 426, "", ""},
 	{"4.2.1 a POST", "GET /", "POST /", 405, "Allow", "GET"},
-	{"4.2.1 no host", "Host: gateway.example\r\n", "", 400, "", ""},
+	{"4.2.1 no host", "Host: localhost\r\n", "", 400, "", ""},
 	{"4.2.1 HTTP/1.0", "HTTP/1.1", "HTTP/1.0", 0, "", ""},
 }
 
