@@ -55,6 +55,8 @@ var help = map[string]string{
 	"tidegate_handshakes":                    "Connections whose handshake is being made.",
 	"tidegate_handshake_queue":               "Connections that wait for their handshake.",
 	"tidegate_handshake_waits_total":         "Connections that had to wait for their handshake.",
+	"tidegate_handshake_silent":              "Connections that have not sent a whole request yet, and wait apart.",
+	"tidegate_handshake_evicted_total":       "Such connections that were closed to make room for newcomers.",
 	"tidegate_handshake_slow_total":          "Connections that were let go on without a place, because their client was slow.",
 	"tidegate_writes_total":                  "Writes to sockets: sent frames over writes is how well frames are batched.",
 	"tidegate_offers_refused_total":          "Times that a connection had no room for messages of a group, because its client reads too slowly.",
