@@ -44,6 +44,7 @@ servers, pins them to one core and this to another.`,
 	}
 	addYardstick(c, &y)
 	f := c.Flags()
+	f.StringVar(&y.Token, "token", "", "access token for the gateways, that may join and send to all groups")
 	f.StringToStringVar(&servers, "server", nil, "a server and its address, as write=tcp://HOST:PORT or memory=ws://HOST:PORT/client/hubs/HUB")
 	f.StringToIntVar(&pids, "pid", nil, "its process id, for the CPU time; store=PID is the Redis of redis")
 	f.BoolVar(&quick, "quick", quick, "two shapes, 64 bytes, 3 rounds of a second, where not said otherwise")

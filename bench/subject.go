@@ -18,6 +18,7 @@ type Subject struct {
 	URL   string `json:"url"`
 	PID   int    `json:"pid,omitempty"`   // 0: its CPU time is not known
 	Store int    `json:"store,omitempty"` // the process id of its Redis, or 0
+	Token string `json:"-"`               // access token for a gateway, or empty
 }
 
 // Bare reports whether it speaks in parcels, and not WebSocket.
@@ -44,7 +45,7 @@ func (s Subject) connect(ctx context.Context, socket *Socket, run string, id int
 	for i, g := range groups {
 		names[i] = limitGroup(run, g)
 	}
-	return socket.connect(ctx, Plan{URL: s.URL}, id, names)
+	return socket.connect(ctx, Plan{URL: s.URL, Token: s.Token}, id, names)
 }
 
 // greet opens the socket at a bare server. It waits at most handshakeTimeout.

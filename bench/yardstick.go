@@ -21,6 +21,7 @@ type Yardstick struct {
 	Publishers  int           `json:"publishers"`  // of the intake part
 	Unanswered  int           `json:"unanswered"`  // publishes of each of them
 	Patience    time.Duration `json:"patience_ns"` // for which nothing may come that is due
+	Token       string        `json:"-"`           // access token for the gateways, or empty
 }
 
 // defaultYardstick is what make bench-limit does.
@@ -65,7 +66,7 @@ func (y *Yardstick) choose(servers map[string]string, pids map[string]int) error
 		if servers[name] == "" {
 			continue
 		}
-		s := Subject{Name: name, URL: servers[name], PID: pids[name]}
+		s := Subject{Name: name, URL: servers[name], PID: pids[name], Token: y.Token}
 		if name == "redis" {
 			s.Store = pids["store"]
 		}
