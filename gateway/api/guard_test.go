@@ -19,7 +19,8 @@ func TestBeyondLoopback(t *testing.T) {
 	}
 	keys := auth.NewKeys(auth.Rules{}, func() {})
 	keys.Replace("a test", []auth.Key{key})
-	h := Operator(Config{Keys: keys, BodyBytes: 1024, Metrics: metrics.NewSet()})
+	counts, refused := metrics.NewSet(), uint64(0)
+	h := Operator(Config{Keys: keys, BodyBytes: 1024, Metrics: counts})
 	f := func(method, path, peer, authorization string, want int) {
 		t.Helper()
 		r := httptest.NewRequest(method, path, nil)
@@ -29,6 +30,12 @@ func TestBeyondLoopback(t *testing.T) {
 		h.ServeHTTP(w, r)
 		if w.Code != want {
 			t.Errorf("%s %s from %s with %q: %d, want %d", method, path, peer, authorization, w.Code, want)
+		}
+		if want == http.StatusUnauthorized {
+			refused++
+		}
+		if n := counts.GetOrCreateCounter(`app_errors_total{reason="unauthorized"}`).Get(); n != refused {
+			t.Fatalf("%s %s with %q: %d are counted as refused, want %d", method, path, authorization, n, refused)
 		}
 	}
 	const elsewhere, here = "192.0.2.7:4711", "[::ffff:127.0.0.1]:4711"
@@ -50,4 +57,9 @@ func TestBeyondLoopback(t *testing.T) {
 	f(http.MethodGet, "/debug/pprof/heap", here, "", 200)
 	f(http.MethodGet, "/metrics", elsewhere, "", 200)
 	f(http.MethodGet, "/healthz", elsewhere, "", 200)
+	for _, why := range []auth.Reason{auth.Missing, auth.Malformed} {
+		if counts.GetOrCreateCounter(`tidegate_tokens_refused_total{reason="`+string(why)+`"}`).Get() == 0 {
+			t.Errorf("none is counted as %s", why)
+		}
+	}
 }

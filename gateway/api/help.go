@@ -9,7 +9,7 @@ var help = map[string]string{
 
 	"tidegate_draining":             "1 from when the node was asked to end.",
 	"tidegate_drained_total":        "Clients that were told to go, and closed, because the node ends.",
-	"tidegate_tokens_refused_total": "Clients that were not let in because of their token, by reason.",
+	"tidegate_tokens_refused_total": "Clients, and requests to the data plane, that were not let in because of their token or key, by reason.",
 	"tidegate_orders_waiting":       "Orders of the application that wait for a worker to carry them out.",
 	"tidegate_orders_refused_total": "Orders of the application that were not carried out because a worker was too far behind.",
 	"tidegate_keys":                 "Keys that tokens are verified with.",

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/tidegate/tidegate/broker"
+	"github.com/tidegate/tidegate/gateway/auth"
 	"github.com/tidegate/tidegate/gateway/server"
 )
 
@@ -89,11 +90,22 @@ func groupOf(r *http.Request) broker.Group {
 // one.
 func (c Config) authorize(w http.ResponseWriter, r *http.Request) bool {
 	if err := c.Keys.Request(r, time.Now()); err != nil {
+		c.countRefusal(err)
 		w.Header().Set("WWW-Authenticate", "Bearer")
 		fail(w, http.StatusUnauthorized, "Unauthorized", err.Error())
 		return false
 	}
 	return true
+}
+
+// countRefusal counts a request that was not let in, as the server counts clients: who
+// guesses keys is to be seen.
+func (c Config) countRefusal(err error) {
+	c.Metrics.GetOrCreateCounter(`app_errors_total{reason="unauthorized"}`).Inc()
+	var bad *auth.Refusal
+	if errors.As(err, &bad) {
+		c.Metrics.GetOrCreateCounter(`tidegate_tokens_refused_total{reason="` + string(bad.Reason) + `"}`).Inc()
+	}
 }
 
 // bound reads a number of connections from the query; most if it is not there. What is

@@ -15,6 +15,7 @@ func (c Config) serveMetrics(w http.ResponseWriter, _ *http.Request) {
 	var page bytes.Buffer
 	c.Metrics.WritePrometheus(&page)
 	metrics.WriteProcessMetrics(&page)
+	metrics.WriteFDMetrics(&page)
 	w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
 	annotate(w, page.String())
 }
