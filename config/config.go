@@ -33,6 +33,7 @@ type Config struct {
 	Capacity    int           `koanf:"capacity"`     // messages kept per group
 	GroupExpiry time.Duration `koanf:"group_expiry"` // a group silent for this long is forgotten
 	Publish     Publish       `koanf:"publish"`
+	Memory      Memory        `koanf:"memory"`
 	Redis       Redis         `koanf:"redis"`
 
 	Compression Compression `koanf:"compression"`
@@ -103,6 +104,11 @@ type Publish struct {
 	QueueMessages int           `koanf:"queue_messages"` // messages
 	QueueBytes    int           `koanf:"queue_bytes"`    // and the sum of their sizes
 	Timeout       time.Duration `koanf:"timeout"`        // a message that is not in its stream after this has failed
+}
+
+// Memory is what concerns the memory broker alone.
+type Memory struct {
+	Bytes int `koanf:"bytes"` // that all groups' streams may hold together
 }
 
 // Redis is what concerns the Redis broker alone.

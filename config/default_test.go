@@ -26,6 +26,7 @@ func TestDefaults(t *testing.T) {
 		Workers: 2, Pool: Pool{Size: 0, Queue: 1024},
 		Broker: "memory", Capacity: 1000, GroupExpiry: 86400 * time.Second,
 		Publish:     Publish{QueueMessages: 10000, QueueBytes: 64 << 20, Timeout: time.Second},
+		Memory:      Memory{Bytes: 256 << 20},
 		Redis:       Redis{Prefix: "tg", Sweep: 45 * time.Second, Probe: 2 * time.Second, WaitTimeout: 500 * time.Millisecond},
 		Compression: Compression{Enabled: false, MinBytes: 1024},
 		Presence:    Presence{Groups: []string{}},

@@ -54,6 +54,7 @@ var rules = map[string]rule{
 	"publish.queue_bytes":    size(1<<10, 64<<30),
 	"publish.timeout":        duration(10*time.Millisecond, time.Minute),
 	"redis.prefix":           text("1 to 64 letters, digits, - or _", regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`).MatchString),
+	"memory.bytes":           size(1<<20, 1<<40),
 	"redis.sweep":            duration(time.Second, time.Hour),
 	"redis.probe":            duration(100*time.Millisecond, time.Minute),
 	"redis.wait_replicas":    integer(0, 10),

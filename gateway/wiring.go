@@ -183,7 +183,7 @@ func (n *node) openBroker(r broker.Receiver) (broker.Broker, error) {
 		WriteTimeout:  c.Publish.Timeout,
 	}
 	if c.Broker == "memory" {
-		return memory.New(memory.Config{Limits: limits, Receiver: r, Metrics: n.metrics, Log: n.log})
+		return memory.New(memory.Config{Limits: limits, Bytes: c.Memory.Bytes, Receiver: r, Metrics: n.metrics, Log: n.log})
 	}
 	return redisstream.New(redisstream.Config{
 		URL: c.Broker, TLS: redisstream.TLS(c.Redis.TLS), Prefix: c.Redis.Prefix, Sweep: c.Redis.Sweep, Probe: c.Redis.Probe,

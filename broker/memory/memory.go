@@ -18,6 +18,7 @@ import (
 // Config is what the broker is told once, by value.
 type Config struct {
 	Limits   broker.Limits // WriteTimeout does not apply: a message is in the ring at once
+	Bytes    int           // of all streams together; beyond it the oldest messages of all go. 0 is no bound
 	Receiver broker.Receiver
 	Log      *slog.Logger
 	Metrics  *metrics.Set
@@ -44,6 +45,9 @@ type Broker struct {
 
 	queuedMessages, queuedBytes atomic.Int64 // in the streams and not read yet
 
+	kept atomic.Int64  // bytes of all streams, with what they cost beside their messages
+	over chan struct{} // wakes sweep: more is kept than Config.Bytes
+
 	stop  chan struct{}  // closed by Close
 	ended sync.WaitGroup // readLoop and sweep
 }
@@ -62,13 +66,13 @@ func (sh *shard) of(g broker.Group) *stream { return sh.streams[g.Hub][g.Name] }
 
 // counts are the broker's metrics.
 type counts struct {
-	published, fetched, batches, lent *metrics.Counter
-	full, closed                      *metrics.Counter
+	published, fetched, batches, lent, evicted *metrics.Counter
+	full, closed                               *metrics.Counter
 }
 
 // New starts a broker. Close ends it.
 func New(config Config) (*Broker, error) {
-	b := &Broker{config: config, began: time.Now(), seed: maphash.MakeSeed(), stop: make(chan struct{})}
+	b := &Broker{config: config, began: time.Now(), seed: maphash.MakeSeed(), over: make(chan struct{}, 1), stop: make(chan struct{})}
 	b.dirty.init()
 	b.values.byKey = make(map[string]value)
 	b.nodes.init()
@@ -88,11 +92,13 @@ func (b *Broker) register(set *metrics.Set) {
 		fetched:   set.NewCounter("tidegate_broker_fetched_total"),
 		batches:   set.NewCounter("tidegate_broker_fetch_batches_total"),
 		lent:      set.NewCounter("tidegate_broker_lent_batches_total"),
+		evicted:   set.NewCounter("tidegate_broker_evicted_total"),
 		full:      set.NewCounter(`tidegate_broker_publish_errors_total{reason="full"}`),
 		closed:    set.NewCounter(`tidegate_broker_publish_errors_total{reason="closed"}`),
 	}
 	set.NewGauge("tidegate_broker_queue_messages", func() float64 { return float64(b.queuedMessages.Load()) })
 	set.NewGauge("tidegate_broker_queue_bytes", func() float64 { return float64(b.queuedBytes.Load()) })
+	set.NewGauge("tidegate_broker_stream_bytes", func() float64 { return float64(b.kept.Load()) })
 	set.NewGauge("tidegate_broker_streams", func() float64 { return float64(b.streams()) })
 	set.NewGauge("tidegate_broker_store_values", func() float64 { number, _ := b.values.kept(); return float64(number) })
 	set.NewGauge("tidegate_broker_store_bytes", func() float64 { _, bytes := b.values.kept(); return float64(bytes) })

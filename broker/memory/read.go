@@ -203,7 +203,8 @@ func (b *Broker) handOver(t *batch, to *broker.Receiver) {
 	t.messages, t.outcomes, t.bytes = t.messages[:0], t.outcomes[:0], 0
 }
 
-// sweep forgets groups that nobody spoke in for the expiry, until Close.
+// sweep forgets groups that nobody spoke in for the expiry, and what is beyond the bound
+// in bytes, until Close.
 func (b *Broker) sweep() {
 	defer b.ended.Done()
 	expiry := b.config.Limits.GroupExpiry
@@ -213,6 +214,8 @@ func (b *Broker) sweep() {
 		select {
 		case <-b.stop:
 			return
+		case <-b.over:
+			b.evict()
 		case <-tick.C:
 			now := b.now()
 			for i := range b.shards {
@@ -224,6 +227,14 @@ func (b *Broker) sweep() {
 	}
 }
 
+// forget takes out a stream without a log, of a hub's. Called with the shard and the
+// stream locked, or with nobody left who could speak in it.
+func (sh *shard) forget(of map[string]*stream, name string, s *stream) {
+	sh.forgot = sh.forgot || !s.whole
+	s.kept.Add(-streamExpense)
+	delete(of, name)
+}
+
 // expire empties what is too old, and forgets it if it is not open either.
 func (sh *shard) expire(now broker.Position, expiry time.Duration) {
 	sh.mu.Lock()
@@ -231,8 +242,7 @@ func (sh *shard) expire(now broker.Position, expiry time.Duration) {
 	for _, of := range sh.streams {
 		for name, s := range of {
 			if s.expired(now, expiry) {
-				sh.forgot = sh.forgot || !s.whole
-				delete(of, name)
+				sh.forget(of, name, s)
 			}
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sort"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/tidegate/tidegate/broker"
@@ -14,6 +15,7 @@ import (
 // them silent; one that was never spoken in, or that has expired, has no log.
 type stream struct {
 	group broker.Group
+	kept  *atomic.Int64 // the broker's; what the log takes and lets go of is on its account
 
 	mu      sync.Mutex // guards what follows
 	log     *log
@@ -57,7 +59,8 @@ func (sh *shard) stream(g broker.Group, b *Broker) *stream {
 		// A stream that was forgotten and is made again must not repeat positions, and
 		// what it held before counts as trimmed.
 		now := b.now()
-		s = &stream{group: g, last: now, trimmed: before(now), whole: !sh.forgot}
+		s = &stream{group: g, last: now, trimmed: before(now), whole: !sh.forgot, kept: &b.kept}
+		b.keep(streamExpense)
 		if sh.streams[g.Hub] == nil {
 			sh.streams[g.Hub] = make(map[string]*stream)
 		}
@@ -114,6 +117,7 @@ func (s *stream) drop(n int) {
 		return
 	}
 	l := s.log
+	s.kept.Add(-sizeOfMessages(l.entries[:n]))
 	s.whole = false
 	s.trimmed = l.entries[n-1].Position
 	rest := copy(l.entries, l.entries[n:])

@@ -113,6 +113,7 @@ func (b *Broker) append(s *stream, batch []broker.Publication, now broker.Positi
 	}
 	if written > 0 {
 		b.dirty.ring(s)
+		b.keep(int64(sizeOf(batch[:written]) + written*messageExpense))
 	}
 	if written < len(batch) {
 		b.counts.full.Inc()

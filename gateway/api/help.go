@@ -84,6 +84,8 @@ var help = map[string]string{
 	"tidegate_broker_markers_total":         "Marks of a loss that this node has added to streams.",
 	"tidegate_broker_epochs_total":          "Times that Redis was found to have another history than before.",
 	"tidegate_broker_store_values":          "Values kept in memory beside the streams, such as those of sessions that are away; memory broker only.",
+	"tidegate_broker_stream_bytes":          "Bytes of what the memory broker's streams hold.",
+	"tidegate_broker_evicted_total":         "Messages of the memory broker that went because its streams held too much.",
 	"tidegate_broker_store_bytes":           "Bytes of these values.",
 	"tidegate_broker_held_messages":         "Entries kept in memory in case Redis loses them.",
 	"tidegate_broker_held_bytes":            "Bytes of the entries kept in memory in case Redis loses them.",
