@@ -9,7 +9,7 @@ ARGS     ?=
 FUZZTIME ?= 60s
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test lint vuln fuzz conformance bench bench-limit bench-idle bench-slow bench-storm bench-workers bench-faults bench-check bench-rolling redis image clean
+.PHONY: help build run test lint vuln fuzz conformance bench bench-limit bench-idle bench-slow bench-storm bench-workers bench-faults bench-check bench-rolling bench-hostile redis image clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -66,6 +66,9 @@ bench-rolling: build ## two nodes restarted behind HAProxy, with 5000 clients th
 	scripts/install-redis.sh
 	scripts/install-haproxy.sh
 	scripts/bench-scene.sh rolling $(ARGS)
+
+bench-hostile: build ## offenders of twenty kinds beside well-behaved members; ten minutes
+	scripts/bench-scene.sh hostile $(ARGS)
 
 redis: ## install redis-server (Debian, as root); no service is started
 	scripts/install-redis.sh

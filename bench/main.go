@@ -16,6 +16,9 @@
 // way at several servers in turn, among them Relays, which do nothing but write bytes,
 // and a Score has the ratios.
 //
+// Bench hostile has the load beside attacks, by Offenders: a process of this program that
+// does nothing else (package offender).
+//
 // Towards the gateway it is a black box: of the product it imports the names of the
 // protocol and the shape of its messages.
 package main
@@ -77,6 +80,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.AddCommand(runCommand(), searchCommand(), idleCommand(), slowCommand(), stormCommand(), workersCommand())
 	root.AddCommand(limitCommand(), bareCommand(), checkCommand(), faultsCommand(), rollingCommand())
+	root.AddCommand(hostileCommand(), offendCommand())
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)

@@ -36,7 +36,8 @@ var arrows = map[string][]string{
 	"broker/redisstream": {"broker"},
 	"broker/brokertest":  {"broker"},
 	"config":             {},
-	"bench":              {"gateway/wire"},
+	"bench":              {"gateway/wire", "bench/offender"},
+	"bench/offender":     {"gateway/wire"},
 
 	// Nothing but tests, which know the program from outside.
 	"gateway/conformance": {},
