@@ -13,16 +13,18 @@ import (
 )
 
 // askers is a listener that counts what net/http settles by itself: a header that is too
-// large, and one that does not come. No handler and no hook hears of these. It stands
-// around the door, whose own refusals are none of this.
+// large, one that does not come, and what is none. No handler and no hook hears of these.
+// It stands around the door, whose own refusals are none of this.
 type askers struct {
 	net.Listener
-	tooLarge, tooLate *metrics.Counter
+	state                      func(net.Conn, http.ConnState) // of the connections below; nil if nobody wants to know
+	tooLarge, tooLate, notHTTP *metrics.Counter
 }
 
-func newAskers(l net.Listener, set *metrics.Set) *askers {
+func newAskers(l net.Listener, state func(net.Conn, http.ConnState), set *metrics.Set) *askers {
 	return &askers{
-		Listener: l,
+		Listener: l, state: state,
+		notHTTP:  set.GetOrCreateCounter(`app_errors_total{reason="not_http"}`),
 		tooLarge: set.GetOrCreateCounter(`app_errors_total{reason="header_limit"}`),
 		tooLate:  set.GetOrCreateCounter(`app_errors_total{reason="handshake_timeout"}`),
 	}
@@ -61,17 +63,24 @@ func (c *asker) Read(b []byte) (int, error) {
 // tooLargeAnswer is what net/http's answer begins with; nobody else here gives this one.
 var tooLargeAnswer = []byte("HTTP/1.1 431 ")
 
-// Write counts net/http's answer to a header that is too large.
+// Write counts net/http's answers to what no handler has heard of.
 func (c *asker) Write(b []byte) (int, error) {
-	if bytes.HasPrefix(b, tooLargeAnswer) {
+	switch {
+	case bytes.HasPrefix(b, tooLargeAnswer):
 		c.askers.tooLarge.Inc()
+	case !c.heard.Load():
+		c.askers.notHTTP.Inc()
 	}
 	return c.Conn.Write(b)
 }
 
-// CloseWrite is for net/http, which shuts down its side behind such an answer, so that no
-// reset destroys it.
+// CloseWrite is for net/http, which shuts down its side behind such an answer and lingers
+// for half a second, so that no reset destroys it. For whoever waits at the door it has
+// ended.
 func (c *asker) CloseWrite() error {
+	if c.askers.state != nil {
+		c.askers.state(c.Conn, http.StateClosed)
+	}
 	if w, ok := c.Conn.(interface{ CloseWrite() error }); ok {
 		return w.CloseWrite()
 	}
@@ -102,7 +111,9 @@ func watched(s *http.Server) {
 	})
 }
 
-// below has a hook for the states of connections be told of those below.
-func below(state func(net.Conn, http.ConnState)) func(net.Conn, http.ConnState) {
-	return func(c net.Conn, s http.ConnState) { state(c.(*asker).Conn, s) }
+// told is a server's hook for the states of its connections, which has those below told.
+func (l *askers) told(c net.Conn, s http.ConnState) {
+	if l.state != nil {
+		l.state(c.(*asker).Conn, s)
+	}
 }

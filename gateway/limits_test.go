@@ -88,6 +88,29 @@ func TestHeaderBytes(t *testing.T) {
 	}
 }
 
+// TestNoRequest: what net/http refuses by itself is counted, and holds no place while
+// net/http lingers for the sake of its answer.
+func TestNoRequest(t *testing.T) {
+	g := start(t, "--set", "limits.handshakes=1", "--set", "limits.header_bytes=1KiB")
+	const each = 10
+	for range each {
+		for _, said := range []string{"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + strings.Repeat("x", 8<<10) + "\r\n\r\n", "what\r\n\r\n", "GET / HTTP/3.0\r\n\r\n"} {
+			_, in := raw(t, g.public, said)
+			if response, err := http.ReadResponse(in, nil); err != nil || response.StatusCode < 400 {
+				t.Errorf("%.10s: %v, %v", said, response, err)
+			}
+		}
+	}
+	for reason, want := range map[string]float64{"header_limit": each, "not_http": 2 * each} {
+		if n := g.metric(`app_errors_total{reason="` + reason + `"}`); n != want {
+			t.Errorf("%s: %g were counted, want %g", reason, n, want)
+		}
+	}
+	if n := g.metric("tidegate_handshake_slow_total"); n >= each {
+		t.Errorf("%g have held their place to the end of net/http's patience", n)
+	}
+}
+
 // TestHandshakeTimeout: who says nothing, or half of a header, is closed when its time is
 // over, and counted; who has asked something before is not, and neither is who went by
 // itself or came through.

@@ -140,6 +140,7 @@ func (n *node) open(s *http.Server, name, address string, failed chan<- error) e
 		attrs = append(attrs, "page", n.scheme(name)+"://"+l.Addr().String()+"/")
 	}
 	n.log.Info("listening", attrs...)
+	var state func(net.Conn, http.ConnState)
 	if name == "public" {
 		l = n.behindProxies(l)
 	}
@@ -150,11 +151,12 @@ func (n *node) open(s *http.Server, name, address string, failed chan<- error) e
 		if n.door, err = door.New(l, doorConfig(n)); err != nil {
 			return errors.Join(fmt.Errorf("the %s listener: %w", name, err), l.Close())
 		}
-		s.ConnState, l = below(n.door.ConnState), n.door
+		l, state = n.door, n.door.ConnState
 	}
-	l = newAskers(l, n.metrics)
+	all := newAskers(l, state, n.metrics)
+	s.ConnState = all.told
 	go func() {
-		if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
+		if err := s.Serve(all); !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
 			failed <- fmt.Errorf("the %s listener: %w", name, err)
 		}
 	}()
