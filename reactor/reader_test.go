@@ -2,72 +2,10 @@ package reactor
 
 import (
 	"bytes"
-	"fmt"
-	"strings"
 	"testing"
 
 	"github.com/gobwas/ws"
 )
-
-var small = &Config{MessageBytes: 300, Fragments: 4}
-
-// transcript reads all the pieces and returns what was said, one line an event.
-// The end of a stream that broke off is not an event.
-func transcript(pieces ...[]byte) string {
-	var r reader
-	var b strings.Builder
-	for _, p := range pieces {
-		p = bytes.Clone(p)
-		for len(p) > 0 {
-			e, rest, bad := r.next(p, small)
-			if bad != nil {
-				fmt.Fprintf(&b, "%d %s\n", bad.code, bad.text)
-				return b.String()
-			}
-			if e.op != ws.OpContinuation {
-				fmt.Fprintf(&b, "%d %q\n", e.op, e.payload)
-			}
-			p = rest
-		}
-	}
-	return b.String()
-}
-
-// FuzzReader: the same bytes, cut anywhere, say the same. Fuzzed input is taken
-// as it is and, masked into a frame, as a message.
-func FuzzReader(f *testing.F) {
-	seeds := [][]byte{
-		frame(ws.OpText, "hello"),
-		frame(ws.OpBinary, strings.Repeat("x", 200)),
-		join(piece(ws.OpText, false, "κ"), frame(ws.OpPing, "p"), piece(ws.OpContinuation, true, "ό")),
-		join(piece(ws.OpText, false, "\xce"), piece(ws.OpContinuation, true, "\xba")),
-		join(piece(ws.OpText, false, "\xce"), piece(ws.OpContinuation, true, "x")),
-		join(frame(ws.OpText, ""), bye(1000, "x"), frame(ws.OpText, "y")),
-		frame(ws.OpBinary, strings.Repeat("x", 301)),
-		[]byte("\x82\xff\xff\x00\x00\x00\x00\x00\x00\x01\x00\x00\x00\x00x"),
-		answer(ws.OpText, "unmasked"),
-	}
-	for i, s := range seeds {
-		f.Add(s, uint16(1+i), uint16(3+2*i))
-	}
-	f.Fuzz(func(t *testing.T, in []byte, first, second uint16) {
-		for _, in := range [][]byte{in, frame(ws.OpText, string(in)), join(piece(ws.OpText, false, string(in)), in)} {
-			whole := transcript(in)
-			a := int(first) % (len(in) + 1)
-			b := a + int(second)%(len(in)-a+1)
-			if cut := transcript(in[:a], in[a:b], in[b:]); cut != whole {
-				t.Errorf("%x cut at %d and %d: %q, whole: %q", in, a, b, cut, whole)
-			}
-			var octets [][]byte
-			for i := range in {
-				octets = append(octets, in[i:i+1])
-			}
-			if cut := transcript(octets...); cut != whole {
-				t.Errorf("%x octet by octet: %q, whole: %q", in, cut, whole)
-			}
-		}
-	})
-}
 
 // TestReaderIdle: between messages a reader holds nothing, however they came.
 func TestReaderIdle(t *testing.T) {
