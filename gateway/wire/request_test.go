@@ -30,7 +30,7 @@ func appendRequest(dst []byte, r *Request) []byte {
 	return append(dst, '}')
 }
 
-// appendPast appends what of the past a member asks for.
+// appendPast appends what a member asks for beside the group.
 func appendPast(dst []byte, r *Request) []byte {
 	if r.Since != nil {
 		dst = appendString(append(dst, `,"since":`...), r.Since)
@@ -40,6 +40,9 @@ func appendPast(dst []byte, r *Request) []byte {
 	}
 	if r.Gaps {
 		dst = append(dst, `,"gaps":true`...)
+	}
+	if r.Presence {
+		dst = append(dst, `,"presence":true`...)
 	}
 	return dst
 }
