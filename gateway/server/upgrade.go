@@ -24,20 +24,29 @@ func (s *Server) checkUpgrade(w http.ResponseWriter, r *http.Request) bool {
 	case r.Method != http.MethodGet:
 		w.Header().Set("Allow", http.MethodGet)
 		s.reject(w, http.StatusMethodNotAllowed, faultNotWebSocket, "a WebSocket handshake is a GET request")
-	case !strings.EqualFold(r.Header.Get("Upgrade"), "websocket") || !hasToken(r.Header.Values("Connection"), "upgrade"):
+	case !isWord(r.Header.Get("Upgrade"), "websocket") || !hasToken(r.Header.Values("Connection"), "upgrade"):
 		w.Header().Set("Upgrade", "websocket")
 		s.reject(w, http.StatusUpgradeRequired, faultNotWebSocket, "this address speaks WebSocket: connect to it with a WebSocket client")
-	case r.Header.Get("Sec-WebSocket-Version") != "13":
+	case once(r.Header, "Sec-WebSocket-Version") != "13":
 		w.Header().Set("Sec-WebSocket-Version", "13")
 		s.reject(w, http.StatusUpgradeRequired, faultNotWebSocket, "Sec-WebSocket-Version must be 13")
-	case !validKey(r.Header.Get("Sec-WebSocket-Key")):
-		s.reject(w, http.StatusBadRequest, faultNotWebSocket, "Sec-WebSocket-Key must be 16 bytes in base64")
+	case !validKey(once(r.Header, "Sec-WebSocket-Key")):
+		s.reject(w, http.StatusBadRequest, faultNotWebSocket, "Sec-WebSocket-Key must be there once, with 16 bytes in base64")
 	case !auth.AllowOrigin(s.Origins, r.Header.Values("Origin"), r.Host):
 		s.reject(w, http.StatusForbidden, faultOrigin, "this origin is not among those of the gateway's setting origins")
 	default:
 		return true
 	}
 	return false
+}
+
+// once is a header that must not be there twice (RFC 6455 sections 11.3.1 and 11.3.5):
+// whoever stands before the gateway may have read the other one. Empty if it is.
+func once(h http.Header, name string) string {
+	if all := h.Values(name); len(all) == 1 {
+		return all[0]
+	}
+	return ""
 }
 
 // validKey reports whether a Sec-WebSocket-Key is what RFC 6455 section 4.1 asks for.
@@ -54,13 +63,17 @@ func validKey(key string) bool {
 func hasToken(lines []string, token string) bool {
 	for _, line := range lines {
 		for t := range strings.SplitSeq(line, ",") {
-			if strings.EqualFold(strings.TrimSpace(t), token) {
+			if isWord(strings.Trim(t, " \t"), token) {
 				return true
 			}
 		}
 	}
 	return false
 }
+
+// isWord reports whether a text is a word of ASCII, in any case: EqualFold alone takes the
+// sign of Kelvin, which is longer, for a k.
+func isWord(text, word string) bool { return len(text) == len(word) && strings.EqualFold(text, word) }
 
 // upgrade answers 101 and gives the connection to a worker. The goroutine of the
 // request ends with it.
@@ -106,6 +119,8 @@ func (s *Server) open(w http.ResponseWriter, r *http.Request, c *session, protoc
 	if s.Deflate.Enabled {
 		u.Negotiate = deflate.answer
 	}
+	// It was checked, and the library looks at the first of its lines only.
+	r.Header.Set("Connection", "Upgrade")
 	conn, rw, _, err := u.Upgrade(r, w)
 	if err != nil {
 		s.counts.fault(faultHandshake)
