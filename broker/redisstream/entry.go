@@ -2,6 +2,7 @@ package redisstream
 
 import (
 	"encoding/json"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/redis/go-redis/v9"
@@ -76,10 +77,16 @@ func check(m *broker.Message) string {
 	case m.Type == broker.JSON && !json.Valid(m.Data):
 		return "its data is not JSON, and it has no type text or binary"
 	}
-	if m.Meta != "" && !json.Valid([]byte(m.Meta)) {
-		return "its meta is not JSON"
+	if m.Meta != "" && !isObject(m.Meta) {
+		return "its meta is not a JSON object in UTF-8"
 	}
 	return ""
+}
+
+// isObject reports whether a text may be a member of a frame as it is: package json takes
+// bytes in strings that are no UTF-8, and a client would close for them.
+func isObject(text string) bool {
+	return strings.HasPrefix(strings.TrimLeft(text, " \t\r\n"), "{") && utf8.ValidString(text) && json.Valid([]byte(text))
 }
 
 // skip counts an entry that is passed over, and logs it: one line, since whoever
