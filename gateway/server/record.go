@@ -2,6 +2,7 @@ package server
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -39,6 +40,9 @@ type place struct {
 	// before that is no matter.
 	Empty broker.Position
 }
+
+// maxCount is more messages than a run can have: limits.unacked_messages is at most that.
+const maxCount = 10_000_000
 
 // sessionKey is where a session's record is kept, for all nodes.
 func sessionKey(id string) string { return "session/" + id }
@@ -87,7 +91,19 @@ func decodeRecord(b []byte) (*record, error) {
 	if err := json.Unmarshal(b, c); err != nil {
 		return nil, fmt.Errorf("server: the record of a session: %w", err)
 	}
+	if !c.sound() {
+		return nil, errors.New("server: the record of a session: it has a run that cannot be")
+	}
 	return c, nil
+}
+
+// sound reports whether its runs are some, up to what was sent last: whoever reaches the
+// broker can write a record, and what counts with them does not look again.
+func (c *record) sound() bool {
+	return !slices.ContainsFunc(c.Acks, func(r ackRun) bool { return r.First > r.Last }) &&
+		!slices.ContainsFunc(c.Runs, func(r sent) bool {
+			return r.Count < 1 || r.Count > maxCount || r.First < 1 || r.First > c.Last || uint64(r.Count-1) > c.Last-r.First
+		})
 }
 
 // connected greets a client.
