@@ -2,10 +2,8 @@ package auth
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 	"testing"
-	"unicode/utf8"
 )
 
 func TestPattern(t *testing.T) {
@@ -80,36 +78,6 @@ func TestPatternBudget(t *testing.T) {
 	if got := testing.AllocsPerRun(100, func() { p.MaySend(group) }); got != 0 {
 		t.Errorf("%v allocations", got)
 	}
-}
-
-// FuzzPattern holds matching against regexp, into which each pattern is translated.
-func FuzzPattern(f *testing.F) {
-	f.Add("a.*.?**", "a.b.c")
-	f.Add(`\*a*\\`, `*ab\`)
-	f.Add("**a*b", "x.a.ab")
-	f.Fuzz(func(t *testing.T, text, group string) {
-		p, ok := compile(text)
-		if !ok || !utf8.ValidString(text) || !utf8.ValidString(group) {
-			return
-		}
-		var b strings.Builder
-		for _, token := range p {
-			switch token {
-			case anything:
-				b.WriteString(".*")
-			case anySegment:
-				b.WriteString("[^.]*")
-			case anyOne:
-				b.WriteString("[^.]")
-			default:
-				b.WriteString(regexp.QuoteMeta(string(token)))
-			}
-		}
-		want := regexp.MustCompile(`(?s)\A` + b.String() + `\z`).MatchString(group)
-		if got := p.matches(group); got != want {
-			t.Errorf("%q, %q: %v, and regexp says %v", text, group, got, want)
-		}
-	})
 }
 
 // TestRoleLimits: roles beyond the protocol's bounds allow nothing, and those

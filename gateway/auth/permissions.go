@@ -81,7 +81,7 @@ func CheckRole(role string) error {
 }
 
 func (s *scope) addGroup(group string) {
-	if len(s.groups) == maxGroups {
+	if group == "" || len(s.groups) == maxGroups {
 		return
 	}
 	if s.groups == nil {
