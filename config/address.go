@@ -149,7 +149,7 @@ func hidePassword(raw any) string {
 	case raw == nil:
 		return "nothing"
 	case s != "" && (err != nil || u.Opaque != "" || u.Host == "" && u.Scheme != "unix" && strings.ContainsAny(s, ":@") || strings.Contains(u.Path, "@")):
-		return "(hidden, since it may have a password in it)"
+		return hidden
 	case err != nil || s == "":
 		return strconv.Quote(s)
 	}

@@ -69,3 +69,43 @@ func FuzzShow(f *testing.F) {
 		}
 	})
 }
+
+// FuzzSecrets: whatever is around it, and in whichever layer it stands, a password in the
+// broker's URL or an access key is in no error and in nothing that is shown.
+func FuzzSecrets(f *testing.F) {
+	const secret = "s3cretPassw0rd-of-some-length"
+	for _, rest := range []string{"@h:6379/0", "@h", "@a,b/m?db=1", "", "/@h", "@h?password=" + secret, "%zz@h", "@h#x", "@:x", "\n@h", "'@h", "@[::1"} {
+		for i, scheme := range []string{"redis", "rediss+sentinel", "redis+cluster", "unix", "http", "", "redis:", "file:redis"} {
+			f.Add(scheme, "user", rest, uint8(i+len(rest)))
+		}
+	}
+	dir := f.TempDir()
+	file, kept := filepath.Join(dir, "tidegate.yaml"), filepath.Join(dir, "broker")
+	f.Fuzz(func(t *testing.T, scheme, user, rest string, layer uint8) {
+		address := scheme + "://" + user + ":" + secret + rest
+		quoted := "'" + strings.ReplaceAll(address, "'", "''") + "'"
+		layers := []Sources{
+			{File: file},
+			{Environ: []string{"TIDEGATE_BROKER=" + address, "TIDEGATE_KEYS=" + secret + "," + rest, "REDIS_URL=" + address}},
+			{Environ: []string{"REDIS_URL=" + address}},
+			{Flags: map[string]string{"broker": address, "keys": secret + "," + user, "auth.jwks": address}},
+			{Flags: map[string]string{"broker": "file:" + kept}},
+		}
+		for path, content := range map[string]string{file: "broker: " + quoted + "\nkeys: [" + secret + ", " + quoted + "]\nauth: {jwks: " + quoted + "}\n", kept: address} {
+			if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var shown strings.Builder
+		l, err := Load(layers[int(layer)%len(layers)])
+		if err == nil {
+			err = l.Write(&shown)
+		}
+		if err != nil {
+			shown.WriteString(err.Error())
+		}
+		if strings.Contains(shown.String(), secret) {
+			t.Fatalf("%q is shown: %s", address, shown.String())
+		}
+	})
+}

@@ -10,6 +10,9 @@ import (
 	"strings"
 )
 
+// hidden stands for a value of which nothing can be shown.
+const hidden = "(hidden, since it may have a password in it)"
+
 // fileReference is what a secret begins with that stands in a file.
 const fileReference = "file:"
 
@@ -48,7 +51,11 @@ func (l *loading) resolve() {
 	}
 	bad := func(want string) {
 		l.wrong[key] = true
-		l.errs = append(l.errs, fault{key: key, value: quoted(reference), want: want}.from(l.source[key]))
+		shown := quoted(reference)
+		if strings.Contains(path, "://") || strings.Contains(path, "@") {
+			shown = hidden // it is no path but the URL itself
+		}
+		l.errs = append(l.errs, fault{key: key, value: shown, want: want}.from(l.source[key]))
 	}
 	content, err := readSecret(path)
 	switch {
