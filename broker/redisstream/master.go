@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -136,7 +137,21 @@ func (m *master) signal() {
 // the server itself has said.
 func (m *master) exec(ctx context.Context, pipe redis.Pipeliner) (redirected bool, err error) {
 	began := time.Now()
-	commands, err := pipe.Exec(ctx)
+	commands, err := send(ctx, pipe)
 	m.pulse.heard(err, time.Since(began))
 	return m.broker.redirect(ctx, m, commands), err
+}
+
+// send sends a pipeline. Each command has its own error afterwards, also if there was no
+// connection to send it on because the server has refused that, as it does for a password
+// that is wrong. The library leaves commands without an error then, as if they had been done
+// and had found nothing.
+func send(ctx context.Context, pipe redis.Pipeliner) ([]redis.Cmder, error) {
+	commands, err := pipe.Exec(ctx)
+	if err != nil && !slices.ContainsFunc(commands, func(c redis.Cmder) bool { return c.Err() != nil }) {
+		for _, c := range commands {
+			c.SetErr(err)
+		}
+	}
+	return commands, err
 }

@@ -116,7 +116,7 @@ func (m *master) touch(ctx context.Context, lives time.Duration) (done bool, err
 	pipe := m.prober.Pipeline()
 	set := pipe.Set(ctx, *key, began.UnixMilli(), lives)
 	word := m.broker.epoch.ask(ctx, pipe, *m.word.Load())
-	_, _ = pipe.Exec(ctx) // each command has its own error
+	_, _ = send(ctx, pipe) // each command has its own error
 	err = set.Err()
 	m.pulse.heard(err, time.Since(began))
 	if at, _ := elsewhere(word.cmd.Err()); err == nil && at == "" {

@@ -47,7 +47,7 @@ func (b *Broker) resend(ctx context.Context, from *master, commands []redis.Cmde
 		_ = pipes[addr].Process(ctx, c)
 	}
 	for _, addr := range names {
-		_, _ = pipes[addr].Exec(ctx) // each command has its own error
+		_, _ = send(ctx, pipes[addr]) // each command has its own error
 	}
 	return len(names) > 0
 }
