@@ -111,7 +111,9 @@ func (s *settings) load(c *cobra.Command) (*config.Loaded, error) {
 	for _, set := range s.sets {
 		key, value, ok := strings.Cut(set, "=")
 		if !ok {
-			return nil, usageError{fmt.Errorf("--set %s: want KEY=VALUE, as in --set workers=4", set)}
+			// Not all of it: what was meant to be the value may be a key.
+			name := set[:len(set)-len(strings.TrimLeft(set, "abcdefghijklmnopqrstuvwxyz_."))]
+			return nil, usageError{fmt.Errorf("--set %s: want KEY=VALUE, as in --set workers=4", name)}
 		}
 		flags[key] = value
 	}

@@ -103,12 +103,12 @@ func (n *node) start() (err error) {
 	if c.Demo {
 		mux.Handle("/", page.Handler())
 	}
-	n.public = n.httpServer(n.guarded(n.proxies.Handler(mux)))
+	n.public = n.httpServer(headed(policy, n.guarded(n.proxies.Handler(mux))))
 	n.public.ReadTimeout = c.Limits.HandshakeTimeout // nothing here has a body; WebSockets are no longer under it
-	n.operator = n.httpServer(n.guarded(api.Operator(api.Config{
+	n.operator = n.httpServer(headed(operatorPolicy, n.guarded(api.Operator(api.Config{
 		Gateway: n.server, Keys: n.keys.Keys(), BodyBytes: int64(c.Limits.BodyBytes),
 		Checks: checks, Metrics: n.metrics, Scheme: n.scheme("operator"), Patience: bodyPatience,
-	})))
+	}))))
 	return nil
 }
 

@@ -23,7 +23,7 @@ const soonest, latest = 2, 60
 // denial is a whole response with a text.
 func denial(text string, after int) string {
 	return fmt.Sprintf("HTTP/1.1 503 Service Unavailable\r\nRetry-After: %d\r\nConnection: close\r\n"+
-		"Content-Type: text/plain; charset=utf-8\r\nContent-Length: %d\r\n\r\n%s", after, len(text), text)
+		"Content-Type: text/plain; charset=utf-8\r\nX-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\nContent-Length: %d\r\n\r\n%s", after, len(text), text)
 }
 
 // after is how many seconds it takes until those who wait are in, as far as that can be
