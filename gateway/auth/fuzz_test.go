@@ -171,7 +171,7 @@ func FuzzKeyFiles(f *testing.F) {
 		all = append(all, p.pem...)
 	}
 	f.Add(all)
-	for _, text := range []string{"# new\n" + key + "\r\n\n the-old-one-of-both \n", "short", "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n",
+	for _, text := range []string{"# new\n" + key + "\r\n\n the-old-one-of-both \n", "short", " -----BEGIN P", "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n",
 		"-----BEGIN \u0000-----\n-----END \u0000-----\n", key + "\n-----BEGIN PUBLIC KEY-----\n", "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"} {
 		f.Add([]byte(text))
 	}
@@ -216,7 +216,7 @@ func told(t *testing.T, content []byte, err error, keys int) {
 		t.Fatalf("%d keys, %v", keys, err)
 	}
 	for line := range bytes.SplitSeq(content, []byte("\n")) {
-		if err != nil && (strings.ContainsAny(err.Error(), "\r\n") || len(line) > 12 && !bytes.Contains([]byte("-----BEGIN PUBLIC KEY-----"), line) && strings.Contains(err.Error(), string(line))) {
+		if err != nil && (strings.ContainsAny(err.Error(), "\r\n") || len(line) > 12 && !bytes.Contains([]byte("in it: want PEM, which begins with -----BEGIN PUBLIC KEY-----"), line) && strings.Contains(err.Error(), string(line))) {
 			t.Fatalf("no error of ours: %q", err)
 		}
 	}
