@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -101,7 +102,7 @@ func validBroker(s string) bool {
 	switch scheme {
 	case "redis", "rediss":
 		u, err := url.Parse(s)
-		if err != nil || u.Host == "" {
+		if err != nil || u.Host == "" || crowded(u.Host) {
 			return false
 		}
 		_, err = strconv.ParseUint(strings.TrimPrefix(u.Path, "/"), 10, 31)
@@ -114,11 +115,22 @@ func validBroker(s string) bool {
 		ok := err == nil
 		for _, host := range hosts {
 			h, err := url.Parse("redis://" + host)
-			ok = ok && err == nil && h.Host == host && h.Hostname() != "" && (h.Port() == "" || validPort(h.Port()))
+			ok = ok && err == nil && h.Host == host && !crowded(host) && h.Hostname() != "" && (h.Port() == "" || validPort(h.Port()))
 		}
 		return ok && (strings.HasSuffix(scheme, "cluster") || len(u.Path) > 1)
 	}
 	return false
+}
+
+// crowded reports whether a host and port have more in them than that: where an @ was
+// forgotten, user:password:port is a host to package url, and so is host,:password.
+func crowded(host string) bool {
+	if inner, rest, ok := strings.Cut(strings.TrimPrefix(host, "["), "]"); ok {
+		_, err := netip.ParseAddr(inner)
+		return err != nil || rest != "" && !validPort(strings.TrimPrefix(rest, ":"))
+	}
+	_, port, any := strings.Cut(host, ":")
+	return any && port != "" && !validPort(port)
 }
 
 // parseHosts reads a URL with several hosts, which package url does not take if one of
@@ -148,7 +160,7 @@ func hidePassword(raw any) string {
 	switch {
 	case raw == nil:
 		return "nothing"
-	case s != "" && (err != nil || u.Opaque != "" || u.Host == "" && u.Scheme != "unix" && strings.ContainsAny(s, ":@") || strings.Contains(u.Path, "@")):
+	case s != "" && (err != nil || u.Opaque != "" || u.Host == "" && u.Scheme != "unix" && strings.ContainsAny(s, ":@") || strings.ContainsAny(u.Path, ":@") || slices.ContainsFunc(append(hosts, u.Host), crowded)):
 		return hidden
 	case err != nil || s == "":
 		return strconv.Quote(s)

@@ -52,7 +52,7 @@ func (l *loading) resolve() {
 	bad := func(want string) {
 		l.wrong[key] = true
 		shown := quoted(reference)
-		if strings.Contains(path, "://") || strings.Contains(path, "@") {
+		if strings.ContainsAny(path, ":@") {
 			shown = hidden // it is no path but the URL itself
 		}
 		l.errs = append(l.errs, fault{key: key, value: shown, want: want}.from(l.source[key]))
