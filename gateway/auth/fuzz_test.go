@@ -50,6 +50,7 @@ func FuzzJWKS(f *testing.F) {
 	f.Add([]byte(`{"keys":[{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo","kid":"a","use":"sig","alg":"EdDSA"}]}`))
 	f.Add([]byte(`{"keys":[{"kty":"EC","crv":"P-256","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0","key_ops":["verify"]}]}`))
 	f.Add([]byte(`{"keys":[{"kty":"RSA","n":"AQAB","e":"AQAB"},{"kty":"oct","k":"AQAB"},{"kty":"AKP"}]}`))
+	f.Add([]byte(`{"keys":[{"kty":"RSA","n":"00","e":"AA"}]}`)) // the library's error has two lines
 	f.Add([]byte(`{"keys":[{"kty":"EC","crv":"P-256","x5u":"http://127.0.0.1:1/","x5c":["x"]}]}`))
 	es := signed(f, jwt.SigningMethodES256, pairs()[1].private, good())
 	ed := signed(f, jwt.SigningMethodEdDSA, pairs()[4].private, good())
