@@ -35,17 +35,18 @@ type Hostile struct {
 
 // hostileOptions are the flags of `bench hostile`.
 type hostileOptions struct {
-	plan    Plan
-	host    Host
-	broker  string
-	workers int
-	attacks []string
-	calm    time.Duration
-	attack  time.Duration
-	rest    time.Duration
-	scale   float64
-	strict  bool
-	output  output
+	plan      Plan
+	host      Host
+	broker    string
+	workers   int
+	attacks   []string
+	calm      time.Duration
+	attack    time.Duration
+	rest      time.Duration
+	scale     float64
+	strict    bool
+	elsewhere bool // another gateway is attacked than the members'
+	output    output
 }
 
 // hostileCommand is `bench hostile`.
@@ -91,6 +92,7 @@ attack costs the members is in part the offenders' own work, which is printed to
 	f.DurationVar(&o.attack, "attack", o.attack, "how long an attack lasts")
 	f.DurationVar(&o.rest, "rest", o.rest, "time after an attack that is not measured")
 	f.Float64Var(&o.scale, "scale", o.scale, "multiplies the offenders and their rates")
+	f.BoolVar(&o.elsewhere, "elsewhere", false, "attack another gateway on this machine: what the ratios still show is that they share its processors")
 	f.BoolVar(&o.strict, "strict", false, fmt.Sprintf("fail if the members' p99 is more than %d times that of the quiet times", strictRatio))
 	f.StringVar(&o.output.json, "json", "", "write the result as JSON to this file")
 	f.BoolVar(&o.output.quiet, "quiet", false, "no progress")

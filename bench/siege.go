@@ -54,6 +54,15 @@ func (o hostileOptions) besiege(ctx context.Context, a offender.Attack) (*Siege,
 		return nil, err
 	}
 	p := n.at(o.plan)
+	target := p
+	if o.elsewhere {
+		other, err := o.host.Start(ctx, nil, o.flags(a)...)
+		if err != nil {
+			return nil, errors.Join(err, n.Close())
+		}
+		defer other.Close()
+		target = other.at(o.plan)
+	}
 	// An hour is no limit: the schedule ends with the scene.
 	p.Warmup, p.Duration = time.Second, time.Hour
 	s := &Siege{Attack: a.Name, About: a.About}
@@ -66,7 +75,7 @@ func (o hostileOptions) besiege(ctx context.Context, a offender.Attack) (*Siege,
 			f.extras.observe = func(_ *Conn, m Payload, now time.Duration) { phases.Record(m.Due, now-m.Due) }
 		},
 		Play: func(ctx context.Context, c *Course) {
-			failed = o.play(ctx, a, p, c, phases, w)
+			failed = o.play(ctx, a, p, target, c, phases, w)
 		},
 	}, newProgress(io.Discard, true))
 	if err = errors.Join(err, failed, n.Close()); err != nil {
@@ -80,8 +89,8 @@ func (o hostileOptions) besiege(ctx context.Context, a offender.Attack) (*Siege,
 	return s, nil
 }
 
-// play is the quiet time, the attack, and the quiet time after it.
-func (o hostileOptions) play(ctx context.Context, a offender.Attack, p Plan, c *Course, phases *Phases, w *watch) error {
+// play is the quiet time, the attack on a target, and the quiet time after it.
+func (o hostileOptions) play(ctx context.Context, a offender.Attack, p, target Plan, c *Course, phases *Phases, w *watch) error {
 	s := w.siege
 	pause(ctx, p.Warmup-c.Elapsed())
 	phases.Enter(calmBefore, c.Elapsed())
@@ -94,7 +103,7 @@ func (o hostileOptions) play(ctx context.Context, a offender.Attack, p Plan, c *
 
 	before := w.last
 	phases.Enter(attacked, c.Elapsed())
-	crew, err := startOffenders(a, p, o.scale)
+	crew, err := startOffenders(a, target, o.scale)
 	if err != nil {
 		return err
 	}
@@ -137,6 +146,9 @@ func (s *Siege) judge(o hostileOptions, a offender.Attack, r *Result) {
 	fail := func(format string, args ...any) { s.Failures = append(s.Failures, fmt.Sprintf(format, args...)) }
 	if s.Newcomers.Failed > 0 {
 		fail("%d newcomers did not get in; the first: %s", s.Newcomers.Failed, s.Newcomers.Why)
+	}
+	if o.elsewhere {
+		return // of the rest this gateway knows nothing
 	}
 	for _, series := range a.Counted {
 		if s.Counted.Sum(series) == 0 {

@@ -35,7 +35,7 @@ run_stage() {
 		export PATH=$PATH:$PWD/.cache/promtool/usr/bin
 		show go test -race -count=1 -timeout 8m ./...
 		;;
-	fuzz) FUZZTIME=${FUZZTIME:-10000x} show scripts/fuzz.sh ;;
+	fuzz) FUZZTIME=${FUZZTIME:-4000x} show scripts/fuzz.sh ;;
 	metrics) show scripts/metrics.sh ;;
 	chroot) show scripts/chroot.sh ;;
 	nodes) show scripts/nodes.sh ;;
