@@ -5,11 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -34,6 +36,7 @@ type script struct {
 func (s *script) serve(t *testing.T, groups int) *Trial {
 	t.Helper()
 	s.heard, s.asked = make(chan string, 100), make(chan string, 100)
+	var mu sync.Mutex // one connection at a time
 	next, connections := 0, 0
 	protocol := wire.Protocol
 	if s.reliable {
@@ -45,7 +48,9 @@ func (s *script) serve(t *testing.T, groups int) *Trial {
 		if err != nil {
 			return
 		}
-		defer conn.Close()
+		mu.Lock()
+		defer mu.Unlock()
+		defer hangUp(conn)
 		s.asked <- r.URL.RawQuery
 		if connections++; connections <= len(s.greetings) && !utter(conn, s.greetings[connections-1]) {
 			return
@@ -65,6 +70,16 @@ func (s *script) serve(t *testing.T, groups int) *Trial {
 	t.Cleanup(srv.Close)
 	return &Trial{o: trialOptions{groups: groups, seed: 1}, start: time.Now(), settling: make(chan struct{}),
 		nodes: []*Node{{URL: "ws" + strings.TrimPrefix(srv.URL, "http")}}}
+}
+
+// hangUp ends a connection as the client should see it: what it has said last would be
+// answered by a reset otherwise, which destroys what it has not read yet.
+func hangUp(conn net.Conn) {
+	defer conn.Close()
+	if c, ok := conn.(*net.TCPConn); ok && c.CloseWrite() == nil {
+		_ = c.SetReadDeadline(time.Now().Add(10 * time.Second))
+		_, _ = io.Copy(io.Discard, c)
+	}
 }
 
 // utter says the lines, and reports whether the connection goes on.

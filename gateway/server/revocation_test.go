@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bufio"
 	"encoding/json"
 	"errors"
 	"testing"
@@ -21,7 +22,7 @@ func (n *node) ask(protocol, query string) func() (string, error) {
 		n.t.Fatal(err)
 	}
 	d := ws.Dialer{Protocols: []string{protocol}}
-	conn, _, _, err := d.Dial(n.t.Context(), "ws://"+n.address+"/client/hubs/chat?access_token="+token+query)
+	conn, buffered, _, err := d.Dial(n.t.Context(), "ws://"+n.address+"/client/hubs/chat?access_token="+token+query)
 	if err != nil {
 		n.t.Fatal(err)
 	}
@@ -29,8 +30,12 @@ func (n *node) ask(protocol, query string) func() (string, error) {
 	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
 		n.t.Fatal(err)
 	}
+	if buffered == nil { // what came with the answer to the handshake
+		buffered = bufio.NewReader(conn)
+	}
+	in := bufio.NewReadWriter(buffered, bufio.NewWriter(conn))
 	return func() (string, error) {
-		text, err := wsutil.ReadServerText(conn)
+		text, err := wsutil.ReadServerText(in)
 		if err != nil {
 			conn.Close()
 		}
