@@ -18,6 +18,12 @@ func newConnectionID() (id connectionID) {
 // String is the connectionId as others see it: 22 letters, digits, - and _.
 func (id connectionID) String() string { return base64.RawURLEncoding.EncodeToString(id[:]) }
 
+// hubConnection is a connection of a hub: an order to one hub is none to another's.
+type hubConnection struct {
+	hub string
+	id  connectionID
+}
+
 // parseConnectionID reads what String wrote. False for what no session is called.
 func parseConnectionID(text string) (id connectionID, ok bool) {
 	if len(text) != base64.RawURLEncoding.EncodedLen(len(id)) {

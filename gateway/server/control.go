@@ -51,7 +51,7 @@ func (r *relay) controlled(messages []*broker.Message) {
 func (s *Server) control(q *inquiry) {
 	s.remember(&q.Order)
 	x := &execution{server: s, inquiry: q}
-	if change := q.Order.amendment(); change != nil && q.Order.Connection != "" && s.keeper.amend(q.Order.Connection, change) {
+	if change := q.Order.amendment(); change != nil && q.Order.Connection != "" && s.keeper.amend(&q.Order, change) {
 		x.tally.add(Tally{Found: 1, Done: 1})
 	}
 	x.left.Store(int64(len(s.Workers)))
@@ -69,8 +69,8 @@ func (s *Server) remember(o *Order) {
 	switch o.Verb {
 	case Disconnect:
 		if id, ok := parseConnectionID(o.Connection); ok {
-			s.closedLately.note(id, 0, now)
-			s.keeper.drop(o.Connection)
+			s.closedLately.note(hubConnection{o.Hub, id}, 0, now)
+			s.keeper.drop(o)
 		}
 	case Revoke:
 		s.revokedLately.note(account{o.Hub, o.User}, o.At, now)

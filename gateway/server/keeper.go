@@ -91,23 +91,24 @@ func (k *keeper) forget(id string) {
 
 // drop is forget for a session of which a record may be on its way; of others it does
 // nothing.
-func (k *keeper) drop(id string) {
+func (k *keeper) drop(o *Order) {
 	k.mu.Lock()
-	key := sessionKey(id)
-	ours := k.waiting[key] != nil || k.flying[key]
+	key := sessionKey(o.Connection)
+	v := k.waiting[key]
+	ours := k.flying[key] || v != nil && v.record != nil && v.record.Hub == o.Hub
 	k.mu.Unlock()
 	if ours {
-		k.forget(id)
+		k.forget(o.Connection)
 	}
 }
 
 // amend changes a record that waits to be written, and reports whether there was one that
 // it could change.
-func (k *keeper) amend(id string, change func(*record) error) bool {
+func (k *keeper) amend(o *Order, change func(*record) error) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	v := k.detached(id)
-	if v == nil {
+	v := k.detached(o.Connection)
+	if v == nil || v.record.Hub != o.Hub {
 		return false
 	}
 	c := *v.record

@@ -280,7 +280,7 @@ func (v *recovery) found(c *record, o outcome) {
 		s.rejoin(p)
 	}
 	s.save(nil)
-	if _, closed := s.server.closedLately.get(s.id); closed {
+	if _, closed := s.server.closedLately.get(hubConnection{s.hub, s.id}); closed {
 		s.expel(closedText, closedByApplication) // while it was on its way here
 		return
 	}

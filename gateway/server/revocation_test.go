@@ -89,7 +89,7 @@ func TestClosedMeanwhile(t *testing.T) {
 		t.Fatalf("got %s, %v", text, err)
 	}
 	id, _ := parseConnectionID(f.ConnectionID)
-	n.closedLately.note(id, 0, time.Now())
+	n.closedLately.note(hubConnection{"chat", id}, 0, time.Now())
 	n.closes(n.ask("json.reliable.webpubsub.azure.v1", "&awps_connection_id="+f.ConnectionID+"&awps_reconnection_token="+f.ReconnectionToken))
 	n.closes(next) // its own one was superseded
 	if n.attached.get(f.ConnectionID) != nil {

@@ -97,7 +97,7 @@ type Server struct {
 
 	directories   []directory // one per worker, each owned by its worker's loop
 	errands       []errands   // by worker
-	closedLately  lately[connectionID]
+	closedLately  lately[hubConnection]
 	revokedLately lately[account]
 	revocations   revocations
 	living        living
