@@ -131,7 +131,7 @@ func TestUnixSocket(t *testing.T) {
 
 // rights are what docs/operations.md asks for.
 var rights = []string{"ACL", "SETUSER", "tidegate", "on", ">secret", "~tg:*", "~tg/*", "&tg/*",
-	"+xadd", "+xread", "+xrange", "+xrevrange", "+xinfo|stream", "+hello", "+auth", "+ping", "+select", "+client|tracking", "+wait", "+time", "+set", "+get", "+getdel", "+del", "+exists", "+expire", "+pexpire",
+	"+xadd", "+xread", "+xrange", "+xrevrange", "+xinfo|stream", "+hello", "+auth", "+ping", "+select", "+client|tracking", "+wait", "+time", "+info", "+set", "+get", "+getdel", "+del", "+exists", "+expire", "+pexpire",
 	"+zadd", "+zrem", "+zrange", "+zrangebylex", "+subscribe", "+unsubscribe"}
 
 // TestSentinelACL: the rights are enough, and so are those for the Sentinels.

@@ -2,6 +2,7 @@ package redisstream
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -11,8 +12,16 @@ import (
 
 // TestACL: the rights that docs/operations.md asks for are enough.
 func TestACL(t *testing.T) {
+	for name, refused := range map[string]string{"all": "", "without the server's name": "-info"} {
+		t.Run(name, func(t *testing.T) { allowed(t, refused) })
+	}
+}
+
+// allowed uses all that the broker does with the rights, but for one.
+func allowed(t *testing.T, refused string) {
+	t.Helper()
 	redis := brokertest.StartRedis(t)
-	redis.CLI(rights...)
+	redis.CLI(append(rights, strings.Fields(refused)...)...)
 	r := newReader()
 	b := subscribed(t, "redis://tidegate:secret@"+redis.Addr()+"/0", limits(), r)
 	eventually(t, "ready", func() bool { return b.Ready() == nil })

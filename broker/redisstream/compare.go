@@ -40,6 +40,7 @@ func (r *repair) compare() {
 			r.common, r.rest = i, r.page[k+1:]
 		}
 	}
+	r.missing = r.holes(there)
 	r.strange = !r.work.ghost && r.common >= 0 && r.between(len(r.page)-len(r.rest))
 	for _, h := range append(slices.Clone(r.held[r.common+1:]), r.said...) {
 		if _, ok := there[h.at]; !ok && h.message != nil && !r.beyond(h.at) {
@@ -63,18 +64,46 @@ func (r *repair) compare() {
 	}
 }
 
+// holes is what this node has read, and the stream has no more, although newer entries are
+// there that it has read as well: it went on in another history before it could see that.
+// Trimming is not to blame if an older entry is there, or nothing was ever trimmed. What a
+// mark stands for that was read behind it is told already.
+func (r *repair) holes(there map[broker.Position]int) (lost []held) {
+	trimmed := !r.absent && r.info.EntriesAdded != r.info.Length
+	for _, h := range r.held[:r.common+1] {
+		switch _, ok := there[h.at]; {
+		case ok:
+			trimmed = false
+			if h.message != nil && h.message.Lost {
+				lost = lost[:0]
+			}
+		case h.message != nil && !trimmed:
+			lost = append(lost, h)
+		}
+	}
+	return lost
+}
+
 // between reports whether there are entries among the first of the page that this node
 // has not read, although it has read on behind them: two servers took writes at
-// the same time, and what one of them lost was put back behind what the other had.
-func (r *repair) between(first int) bool {
+// the same time, and what one of them lost was put back behind what the other had. What a
+// mark stands for that was read behind it is told already.
+func (r *repair) between(first int) (strange bool) {
 	read := make(map[broker.Position]bool, len(r.held))
 	for _, h := range r.held {
 		read[h.at] = true
 	}
-	return slices.ContainsFunc(r.page[:first], func(e redis.XMessage) bool {
+	for _, e := range r.page[:first] {
 		at, err := broker.ParsePosition(e.ID)
-		return err == nil && !read[at] && !isMark(e)
-	})
+		switch {
+		case err != nil: // Redis makes no such ids
+		case !isMark(e):
+			strange = strange || !read[at]
+		case read[at]:
+			strange = false
+		}
+	}
+	return strange
 }
 
 // beyond reports whether a position is not the page's to judge: it comes after it, or it

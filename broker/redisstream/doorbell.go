@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/push"
@@ -29,6 +30,9 @@ func newDoorbell(m *master, o *redis.Options) (*doorbell, error) {
 	d := &doorbell{master: m, heard: make(chan struct{}, 1)}
 	prefix := m.broker.config.Prefix + ":"
 	o.OnConnect = func(ctx context.Context, c *redis.Conn) error {
+		if err := m.connected(ctx, c); err != nil {
+			return err
+		}
 		if err := c.Do(ctx, "CLIENT", "TRACKING", "ON", "BCAST", "PREFIX", prefix).Err(); err != nil {
 			return fmt.Errorf("redisstream: Redis refuses client tracking, which the gateway needs (Redis 6 or later, and no proxy that hides it): %w", err)
 		}
@@ -88,7 +92,7 @@ func (d *doorbell) listen() {
 			}
 			if _, ok := message.(*redis.Subscription); ok {
 				pause.reset()
-				m.pulse.heard(nil, 0)
+				m.pulse.heard(nil, time.Now())
 				d.connected.Store(true)
 				b.counts.resyncDoorbell.Inc()
 				b.resync(m)

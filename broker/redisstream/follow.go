@@ -24,7 +24,7 @@ type follow struct {
 	master  *master   // whose read loop reads it
 	dirty   bool      // to be read: among master.dirty, unless it is being read
 	reading bool      // a read loop has it
-	audit   bool      // what was acked to this node must be found, too
+	audit   bool      // what is held of it must be found, too
 	moved   bool      // it is at another master than before
 	verify  bool      // the entry last must be found before anything after it is believed
 	gone    bool      // Unsubscribe was called
@@ -110,9 +110,11 @@ func (b *Broker) resync(m *master) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.doubted(b)
+	m.doubts++
 	all := f.layout != nil && !f.layout.has(m)
 	for _, fo := range f.byKey {
 		if all || fo.master == m {
+			fo.master.doubts++
 			fo.verify, fo.audit, fo.swept = true, true, false
 			f.mark(fo)
 		}
@@ -123,7 +125,7 @@ func (b *Broker) resync(m *master) {
 func (f *follows) distrust(m *master) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	m.connects++
+	m.doubts++
 	for _, fo := range f.byKey {
 		if fo.master == m {
 			fo.verify, fo.audit = true, true
@@ -132,13 +134,13 @@ func (f *follows) distrust(m *master) {
 	f.doubted(m.broker)
 }
 
-// reconnected reports whether a master's client has made a connection since its batch
-// was taken: the batch may have been read through that.
-func (m *master) reconnected() bool {
+// doubtful reports whether the groups of a master were to be verified since its batch was
+// taken: the batch may have been read from another history than the one before.
+func (m *master) doubtful() bool {
 	f := &m.broker.follows
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return m.connects != m.taken
+	return m.doubts != m.taken
 }
 
 // rehome replaces the layout. Groups whose master is another now are verified by
@@ -165,7 +167,7 @@ func (f *follows) rehome(l *layout) {
 func (f *follows) take(m *master, dst []work, limit int) []work {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	m.taken = m.connects
+	m.taken = m.doubts
 	n := 0
 	for _, fo := range m.dirty {
 		if len(dst) == limit {

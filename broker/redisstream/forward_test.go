@@ -89,3 +89,43 @@ func TestNameMoves(t *testing.T) {
 	l.flowing()
 	l.finish()
 }
+
+// TestNameMovesUnfenced: a name becomes another server's, and the old one goes on taking
+// writes from those who are connected to it. As soon as one connection is made anew the node
+// leaves the old server with all of them: what it says then goes to one server, and is read
+// from there.
+func TestNameMovesUnfenced(t *testing.T) {
+	was, is := brokertest.StartRedis(t), brokertest.StartRedis(t)
+	name := newForwarder(t, was.Addr())
+	l := startLoad(t, "redis://"+name.listener.Addr().String(), 3, 2*time.Millisecond)
+	name.point(is.Addr())
+	var streaming []string
+	eventually(t, "a connection has read or written a stream", func() bool {
+		streaming = clients(was, "cmd=x")
+		return len(streaming) > 0
+	})
+	was.CLI("CLIENT", "KILL", "ID", streaming[0])
+	left := map[string]bool{}
+	eventually(t, "a node has left the old server", func() bool {
+		for _, b := range l.nodes {
+			if run := b.layout.Load().slots[0].run.Load(); run != nil {
+				left[*run] = true
+			}
+		}
+		return len(left) == 2
+	})
+	// The other node has no reason to look before its connections end.
+	was.CLI("CLIENT", "KILL", "TYPE", "pubsub")
+	l.flowing()
+	l.finish()
+}
+
+// clients is the ids of a server's connections whose line has a text.
+func clients(r *brokertest.Redis, with string) (ids []string) {
+	for line := range strings.Lines(r.CLI("CLIENT", "LIST")) {
+		if id, rest, _ := strings.Cut(strings.TrimPrefix(line, "id="), " "); strings.Contains(rest, with) {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}

@@ -40,14 +40,6 @@ func (r *rings) after(g broker.Group, since broker.Position, began time.Time) (a
 	return slices.Clone(one.read[i+1:]), true
 }
 
-// unseen reports whether something was acked in a group and not read since.
-func (r *rings) unseen(g broker.Group) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	one := r.byGroup[g]
-	return one != nil && len(one.said) > 0
-}
-
 // has reports whether anything is held of a group.
 func (r *rings) has(g broker.Group) bool {
 	r.mu.Lock()

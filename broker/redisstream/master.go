@@ -27,20 +27,22 @@ type master struct {
 	bell   *doorbell
 	wake   chan struct{} // what is dirty is to be read
 
-	pulse    pulse
-	dirty    []*follow              // guarded by follows.mu
-	gathered []*broker.Message      // owned by readLoop: read and not handed over yet
-	keeping  []held                 // owned by readLoop: entries on their way into rings
-	suspects []*repair              // owned by readLoop: groups of the batch that could not be verified
-	unsure   bool                   // owned by readLoop: the batch may have been read from a server that was restarted
-	connects int                    // guarded by follows.mu: connections that client has made
-	taken    int                    // guarded by follows.mu: connects when the batch was taken
-	failing  time.Time              // owned by probeLoop: since when; zero: all is well
-	wrong    atomic.Pointer[error]  // what is wrong, as the probe found it last; nil when all is well
-	key      atomic.Pointer[string] // the probe's; nil if the master has no slot
-	spent    atomic.Bool            // it is to be replaced
-	salt     atomic.Int64           // of the last key
-	word     atomic.Pointer[string] // the key of the epoch; nil if the master has no slot
+	pulse     pulse
+	dirty     []*follow              // guarded by follows.mu
+	gathered  []*broker.Message      // owned by readLoop: read and not handed over yet
+	keeping   []held                 // owned by readLoop: entries on their way into rings
+	suspects  []*repair              // owned by readLoop: groups of the batch that could not be verified
+	unsure    bool                   // owned by readLoop: the batch may have been read from another history
+	doubts    int                    // guarded by follows.mu: how often what was read was to be verified
+	taken     int                    // guarded by follows.mu: doubts when the batch was taken
+	failing   time.Time              // owned by probeLoop: since when; zero: all is well
+	wrong     atomic.Pointer[error]  // what is wrong, as the probe found it last; nil when all is well
+	key       atomic.Pointer[string] // the probe's; nil if the master has no slot
+	run       atomic.Pointer[string] // of the server, as its first connection heard; nil: it has not said
+	spent     atomic.Bool            // it is to be replaced
+	misplaced atomic.Bool            // and another server answers at the address
+	salt      atomic.Int64           // of the last key
+	word      atomic.Pointer[string] // the key of the epoch; nil if the master has no slot
 
 	ctx   context.Context
 	stop  context.CancelFunc
@@ -58,12 +60,12 @@ func (b *Broker) newMaster(addr string) (*master, error) {
 	if b.target.kind != "" {
 		options.Addr = addr
 	}
+	options.OnConnect = m.connected
 	bellOptions, proberOptions := options, options
 	options.Limiter = &m.pulse
 	if b.config.WaitReplicas > 0 {
 		options.ReadTimeout += b.config.WaitTimeout
 	}
-	options.OnConnect = m.connected
 	m.client = redis.NewClient(&options)
 	proberOptions.PipelinePoolSize = -1
 	m.prober = redis.NewClient(&proberOptions)
@@ -116,14 +118,6 @@ func (m *master) close() error {
 	return errors.Join(m.bell.client.Close(), m.client.Close(), m.prober.Close())
 }
 
-// connected is called for each connection that the client makes. What is read through
-// it may come from a server that was restarted or replaced, so that no group's last
-// entry is believed to be there before that was seen.
-func (m *master) connected(context.Context, *redis.Conn) error {
-	m.broker.follows.distrust(m)
-	return nil
-}
-
 // signal wakes readLoop.
 func (m *master) signal() {
 	select {
@@ -138,7 +132,7 @@ func (m *master) signal() {
 func (m *master) exec(ctx context.Context, pipe redis.Pipeliner) (redirected bool, err error) {
 	began := time.Now()
 	commands, err := send(ctx, pipe)
-	m.pulse.heard(err, time.Since(began))
+	m.pulse.heard(err, began)
 	return m.broker.redirect(ctx, m, commands), err
 }
 

@@ -19,9 +19,10 @@ import (
 // fail at once instead of each after its timeout. The probe, which is not asked, ends
 // that.
 type pulse struct {
-	mu     sync.Mutex // guards beat and faint
+	mu     sync.Mutex // guards beat, faint and last
 	beat   chan struct{}
 	faint  bool        // a command has failed since the last beat
+	last   time.Time   // when Redis answered last
 	silent atomic.Bool // and the server cannot be connected to, or has said nothing for as long as a command may take
 
 	faults chan struct{} // the probe is to look now
@@ -53,9 +54,10 @@ func (p *pulse) next() <-chan struct{} {
 	return p.beat
 }
 
-// heard takes a command's outcome: the first answer after a fault is a beat. An error
-// that Redis itself has said is an answer.
-func (p *pulse) heard(err error, after time.Duration) {
+// heard takes the outcome of a command and when it began: the first answer after a fault is
+// a beat. An error that Redis itself has said is an answer. What began before the last
+// answer, and failed after it, says nothing of the server as it is now.
+func (p *pulse) heard(err error, began time.Time) {
 	if errors.Is(err, errSilentServer) {
 		return
 	}
@@ -64,6 +66,7 @@ func (p *pulse) heard(err error, after time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if answered {
+		p.last = time.Now()
 		p.silent.Store(false)
 		if p.faint && p.beat != nil {
 			close(p.beat)
@@ -72,7 +75,7 @@ func (p *pulse) heard(err error, after time.Duration) {
 		p.faint = false
 		return
 	}
-	if after >= timeout*9/10 || undialled(err) {
+	if began.After(p.last) && (time.Since(began) >= timeout*9/10 || undialled(err)) {
 		p.silent.Store(true)
 	}
 	if !p.faint {

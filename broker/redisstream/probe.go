@@ -118,7 +118,7 @@ func (m *master) touch(ctx context.Context, lives time.Duration) (done bool, err
 	word := m.broker.epoch.ask(ctx, pipe, *m.word.Load())
 	_, _ = send(ctx, pipe) // each command has its own error
 	err = set.Err()
-	m.pulse.heard(err, time.Since(began))
+	m.pulse.heard(err, began)
 	if at, _ := elsewhere(word.cmd.Err()); err == nil && at == "" {
 		m.checkEpoch(word)
 	}
@@ -133,13 +133,6 @@ func (m *master) touch(ctx context.Context, lives time.Duration) (done bool, err
 		m.replace()
 	}
 	return false, fmt.Errorf("redisstream: Redis cannot be reached, or refuses writes: %w", err)
-}
-
-// replace has the server looked up and connected to anew. Nothing that is connected is
-// believed any more: the name may be another server's by now.
-func (m *master) replace() {
-	m.spent.Store(true)
-	m.broker.look()
 }
 
 // report keeps what the probe found, and logs when it changes.

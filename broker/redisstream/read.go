@@ -20,7 +20,7 @@ type work struct {
 	*follow
 	verify  bool
 	swept   bool
-	audit   bool                    // what was acked is looked for, too
+	audit   bool                    // what is held is looked for, too
 	moved   bool                    // from another master, which may have had another history
 	suspect bool                    // it is among master.suspects
 	foreign bool                    // its key is no stream
@@ -133,7 +133,7 @@ func (m *master) read(batch []work) error {
 		}
 	}
 	redirected, _ := m.exec(ctx, pipe) // each command has its own error
-	m.unsure = redirected || m.reconnected()
+	m.unsure = redirected || m.doubtful()
 	b.counts.fetchBatches.Inc()
 	var failed error
 	for i := range batch {
@@ -143,7 +143,7 @@ func (m *master) read(batch []work) error {
 		}
 		if err := m.handle(w); err != nil {
 			failed = err
-		} else if w.open && !w.foreign && (w.moved || w.audit && b.rings.unseen(w.group)) {
+		} else if w.open && !w.foreign && (w.moved || w.audit && b.rings.has(w.group)) {
 			m.suspect(w)
 		}
 	}

@@ -108,7 +108,7 @@ func New(config Config) (*Broker, error) {
 // begin sets up what depends on the kind of the target.
 func (b *Broker) begin() error {
 	t, writers, slotted := &b.topology, 2, 1
-	t.kick, t.extras = make(chan struct{}, 1), make(map[string]extra)
+	t.kick, t.hurry, t.extras = make(chan struct{}, 1), make(chan struct{}, 1), make(map[string]extra)
 	switch b.target.kind {
 	case "sentinel":
 		b.sentinels = newSentinels(b.target)

@@ -40,6 +40,11 @@ func (l *layout) at(addr string) *master {
 	return nil
 }
 
+// spent reports whether a master is to be replaced.
+func (l *layout) spent() bool {
+	return slices.ContainsFunc(l.masters, func(m *master) bool { return m.spent.Load() })
+}
+
 // has reports whether a master has any slot.
 func (l *layout) has(m *master) bool { return slices.Contains(l.slots, m) }
 
@@ -48,7 +53,8 @@ type topology struct {
 	// Static after New.
 	find  func(context.Context) ([]span, error)
 	often time.Duration // 0: only when something is wrong
-	kick  chan struct{} // look again now
+	kick  chan struct{} // look again, after the pause that there is between two looks
+	hurry chan struct{} // end that pause
 	blind bool          // owned by who looks: nothing was found the last time
 
 	mu     sync.Mutex // guards what follows, and is held while the layout is replaced
@@ -83,7 +89,7 @@ func (b *Broker) topologyLoop() {
 	for b.ctx.Err() == nil {
 		b.rest(lookPause)
 		var tick <-chan time.Time
-		if b.Ready() != nil {
+		if b.Ready() != nil || b.layout.Load().spent() {
 			tick = time.After(0)
 		} else if t.often > 0 {
 			tick = time.After(t.often - lookPause)
@@ -125,6 +131,7 @@ func (b *Broker) lookUp() error {
 func (b *Broker) rest(d time.Duration) {
 	select {
 	case <-b.ctx.Done():
+	case <-b.topology.hurry:
 	case <-time.After(d + rand.N(d/2)):
 	}
 }
@@ -184,7 +191,7 @@ var errUnserved = errors.New("redisstream: some slots of the Cluster are served 
 // keep is the master at an address as it is, or a new one if there is none, or if what
 // speaks to it has to be made anew. Called with topology.mu held.
 func (b *Broker) keep(was *layout, addr string) (*master, error) {
-	if m := was.at(addr); m != nil && (!m.spent.Load() || time.Since(m.born) < lookInterval) {
+	if m := was.at(addr); m != nil && !m.due(time.Since(m.born) < lookInterval) {
 		return m, nil
 	}
 	if x, ok := b.topology.extras[addr]; ok && !x.master.spent.Load() {

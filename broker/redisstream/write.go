@@ -288,7 +288,10 @@ func (m *master) write(ctx context.Context, p *parcel) {
 	if c.WaitReplicas > 0 {
 		p.wait = p.pipe.Do(ctx, "WAIT", c.WaitReplicas, c.WaitTimeout.Milliseconds())
 	}
-	redirected, _ := m.exec(ctx, p.pipe)
+	redirected, err := m.exec(ctx, p.pipe)
+	if redis.IsReadOnlyError(err) {
+		m.replace()
+	}
 	m.broker.counts.batches.Inc()
 	if p.safe = p.wait == nil; !p.safe && !redirected {
 		replicas, err := p.wait.Int()
@@ -336,7 +339,8 @@ func (w *writer) outcome(add *redis.StringCmd) (broker.Position, error) {
 // said so itself, or was never reached.
 func refused(err error) bool {
 	var reply redis.Error
-	if errors.As(err, &reply) || errors.Is(err, redis.ErrPoolTimeout) || errors.Is(err, redis.ErrClosed) || errors.Is(err, errSilentServer) {
+	if errors.As(err, &reply) || errors.Is(err, redis.ErrPoolTimeout) || errors.Is(err, redis.ErrClosed) ||
+		errors.Is(err, errSilentServer) || errors.Is(err, errOtherServer) {
 		return true
 	}
 	return undialled(err)
