@@ -2,11 +2,13 @@ package brokertest
 
 import (
 	"context"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -59,15 +61,21 @@ func (r *Redis) begin() {
 	r.t.Cleanup(r.Kill)
 }
 
+// freePort is a port that nobody listens on. It is not one of those that the kernel gives to
+// connections, which might be given away before the server has it.
 func freePort(t testing.TB) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	const first, many = 12000, 20000
+	for range 100 {
+		port := strconv.Itoa(first + rand.IntN(many))
+		l, err := net.Listen("tcp", "127.0.0.1:"+port)
+		if err == nil {
+			_ = l.Close()
+			return port
+		}
 	}
-	defer l.Close()
-	_, port, _ := net.SplitHostPort(l.Addr().String())
-	return port
+	t.Fatal("no port is free")
+	return ""
 }
 
 // Addr is the server's address.

@@ -19,31 +19,54 @@ func (r *repair) from() broker.Position {
 	return r.work.last
 }
 
+// content is what a stream has, by position.
+type content map[broker.Position]found
+
+// found is an entry and where it stands in the page; -1: before it.
+type found struct {
+	entry redis.XMessage
+	index int
+}
+
+// has reports whether an entry is there. Two servers that both took writes may have given
+// one position to two messages.
+func (c content) has(h held) bool {
+	f, ok := c[h.at]
+	switch {
+	case !ok || h.message == nil:
+		return ok
+	case h.message.Lost:
+		return isMark(f.entry)
+	}
+	data, _ := f.entry.Values[fieldData].(string)
+	return data == string(h.message.Data)
+}
+
 // compare finds what both this node and the stream have, and what only the node has.
 func (r *repair) compare() {
-	there := make(map[broker.Position]int, len(r.page)) // index in page, by position
+	there := make(content, len(r.page))
 	for _, e := range r.before {
 		if at, err := broker.ParsePosition(e.ID); err == nil {
-			there[at] = -1
+			there[at] = found{e, -1}
 		}
 	}
 	r.end = broker.Position{}
 	for i, e := range r.page {
 		if at, err := broker.ParsePosition(e.ID); err == nil { // Redis makes no other ids
-			there[at], r.end = i, at
+			there[at], r.end = found{e, i}, at
 		}
 	}
 	r.common, r.newest, r.missing = -1, broker.Position{}, nil
 	r.rest = r.page
 	for i, h := range r.held {
-		if k, ok := there[h.at]; ok {
-			r.common, r.rest = i, r.page[k+1:]
+		if there.has(h) {
+			r.common, r.rest = i, r.page[there[h.at].index+1:]
 		}
 	}
 	r.missing = r.holes(there)
-	r.strange = !r.work.ghost && r.common >= 0 && r.between(len(r.page)-len(r.rest))
+	r.strange = !r.work.ghost && r.common >= 0 && r.between(len(r.page)-len(r.rest), there)
 	for _, h := range append(slices.Clone(r.held[r.common+1:]), r.said...) {
-		if _, ok := there[h.at]; !ok && h.message != nil && !r.beyond(h.at) {
+		if !there.has(h) && h.message != nil && !r.beyond(h.at) {
 			r.missing = append(r.missing, h)
 		}
 	}
@@ -57,7 +80,7 @@ func (r *repair) compare() {
 	}
 	for _, known := range [][]held{r.held, r.said} {
 		for _, h := range known {
-			if _, ok := there[h.at]; ok && r.newest.Before(h.at) {
+			if there.has(h) && r.newest.Before(h.at) {
 				r.newest = h.at
 			}
 		}
@@ -68,11 +91,11 @@ func (r *repair) compare() {
 // there that it has read as well: it went on in another history before it could see that.
 // Trimming is not to blame if an older entry is there, or nothing was ever trimmed. What a
 // mark stands for that was read behind it is told already.
-func (r *repair) holes(there map[broker.Position]int) (lost []held) {
+func (r *repair) holes(there content) (lost []held) {
 	trimmed := !r.absent && r.info.EntriesAdded != r.info.Length
 	for _, h := range r.held[:r.common+1] {
-		switch _, ok := there[h.at]; {
-		case ok:
+		switch {
+		case there.has(h):
 			trimmed = false
 			if h.message != nil && h.message.Lost {
 				lost = lost[:0]
@@ -88,10 +111,10 @@ func (r *repair) holes(there map[broker.Position]int) (lost []held) {
 // has not read, although it has read on behind them: two servers took writes at
 // the same time, and what one of them lost was put back behind what the other had. What a
 // mark stands for that was read behind it is told already.
-func (r *repair) between(first int) (strange bool) {
+func (r *repair) between(first int, there content) (strange bool) {
 	read := make(map[broker.Position]bool, len(r.held))
 	for _, h := range r.held {
-		read[h.at] = true
+		read[h.at] = there.has(h)
 	}
 	for _, e := range r.page[:first] {
 		at, err := broker.ParsePosition(e.ID)

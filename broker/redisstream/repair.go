@@ -168,15 +168,15 @@ func (r *repair) answered(info *redis.XInfoStreamCmd, page *redis.XMessageSliceC
 	if r.page, err = page.Result(); err != nil {
 		return err
 	}
-	if r.before, err = found(r.older); err != nil || r.absent {
+	if r.before, err = gather(r.older); err != nil || r.absent {
 		return err
 	}
 	r.generated, err = broker.ParsePosition(r.info.LastGeneratedID)
 	return err
 }
 
-// found is what several reads of single entries have brought.
-func found(reads []*redis.XMessageSliceCmd) (all []redis.XMessage, err error) {
+// gather is what several reads of single entries have brought.
+func gather(reads []*redis.XMessageSliceCmd) (all []redis.XMessage, err error) {
 	for _, read := range reads {
 		entries, err := read.Result()
 		if err != nil {

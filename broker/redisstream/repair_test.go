@@ -232,6 +232,7 @@ func TestRolledBack(t *testing.T) {
 	p.say(10)
 	dump := p.dump()
 	p.say(10)
+	elapse()
 	key := p.nodes[0].key(lobby)
 	// In one step, so that no node can be faster; and, as if Redis had been restarted, with
 	// the connections gone.
