@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/sys/unix"
 
 	"github.com/tidegate/tidegate/bench/offender"
 )
@@ -21,7 +20,7 @@ import (
 // that has this one inside, a test, knows what it is to be.
 const offendVariable = "BENCH_OFFEND"
 
-// lowest is the nice value of offenders.
+// lowest is the nice value of offenders, whose process is a group of its own.
 const lowest = 19
 
 // offendCommand is `bench offend`, which bench hostile starts.
@@ -42,9 +41,7 @@ func offendCommand() *cobra.Command {
 			if err := allowFiles(int(float64(attacks[0].Offenders()) * scale)); err != nil {
 				return failure{err}
 			}
-			// The whole group, which is this process: of a process alone the kernel would
-			// change one thread.
-			_ = unix.Setpriority(unix.PRIO_PGRP, 0, lowest) // lower already
+			yieldAll()
 			report := offend(c.Context(), attacks[0], target, scale, c.InOrStdin())
 			if err := json.NewEncoder(c.OutOrStdout()).Encode(report); err != nil {
 				return failure{err}

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"runtime"
 	"sync/atomic"
 	"time"
 
@@ -45,6 +46,7 @@ type node struct {
 // the workers', so that the door opens last; it stops in reverse, in its own time
 // unless hurry ends too.
 func serve(ctx, hurry context.Context, loaded *config.Loaded, stderr io.Writer) error {
+	defer runtime.KeepAlive(paceCollector())
 	metrics.ExposeMetadata(true)
 	n := &node{config: loaded.Config, log: newLogger(loaded.Config.Log, stderr), metrics: metrics.NewSet()}
 	began := time.Now()
@@ -71,7 +73,6 @@ func serve(ctx, hurry context.Context, loaded *config.Loaded, stderr io.Writer) 
 // start makes the parts: reactor, server with its broker, HTTP handlers.
 func (n *node) start() (err error) {
 	spareProcessors(n.config.Workers)
-	paceCollector()
 	if n.config.Pool.Size == 0 {
 		n.config.Pool.Size = min(32, cpus+4)
 	}

@@ -5,6 +5,7 @@ import (
 	"compress/flate"
 	"errors"
 	"io"
+	"runtime"
 	"unicode/utf8"
 
 	"github.com/gobwas/ws"
@@ -20,6 +21,7 @@ type inflater struct {
 	source io.Reader
 	flate  io.ReadCloser
 	out    []byte // the last message
+	aside  bool   // it is not a loop's: it keeps its buffer, and lets others run after each piece; static
 }
 
 // deflateTail is what a sender has cut off, the end of an empty stored block, and
@@ -37,7 +39,7 @@ func (d *inflater) message(deflated []byte, text bool, limit int) ([]byte, *faul
 	}
 	d.open(deflated)
 	defer d.input.Reset(nil)
-	if cap(d.out) > keptInflated {
+	if cap(d.out) > keptInflated && !d.aside {
 		d.out = nil
 	}
 	d.out = d.out[:0]
@@ -48,6 +50,9 @@ func (d *inflater) message(deflated []byte, text bool, limit int) ([]byte, *faul
 		room := d.out[len(d.out):min(cap(d.out), limit+1)]
 		n, err := d.flate.Read(room)
 		d.out = d.out[:len(d.out)+n]
+		if d.aside {
+			runtime.Gosched()
+		}
 		switch {
 		case len(d.out) > limit:
 			return nil, faultTooBig
@@ -94,15 +99,31 @@ func (t *twoPart) ReadByte() (byte, error) {
 	return t.second.ReadByte()
 }
 
-// inflate makes a compressed message of an event a plain one. What it inflates to counts
-// as if it had come like that.
+// inflate makes a compressed message of an event a plain one, or puts it aside: then there
+// is no event yet.
 func (c *Conn) inflate(e event) (event, *fault) {
 	if c.state != open { // after a close frame only the client's counts
 		return e, nil
 	}
-	p, bad := c.worker.inflater.message(e.payload, e.op == ws.OpText, c.worker.config.MessageBytes)
+	limit, quick := c.worker.config.MessageBytes, quickInflated
+	if len(e.payload) > quick && c.putAside(e) {
+		return nothing, nil
+	}
+	p, bad := c.worker.inflater.message(e.payload, e.op == ws.OpText, min(limit, quick))
+	if bad == faultTooBig && limit > quick {
+		if c.putAside(e) {
+			return nothing, nil
+		}
+		p, bad = c.worker.inflater.message(e.payload, e.op == ws.OpText, limit)
+	}
 	if bad == nil {
-		bad = c.meter(0, max(len(p)-max(len(e.payload), leastFrame), 0))
+		bad = c.meterInflated(len(p), len(e.payload))
 	}
 	return event{op: e.op, payload: p}, bad
+}
+
+// meterInflated counts what a message was inflated to as if it had come like that. Its
+// compressed payload has been counted.
+func (c *Conn) meterInflated(inflated, deflated int) *fault {
+	return c.meter(0, max(inflated-max(deflated, leastFrame), 0))
 }

@@ -1,6 +1,10 @@
 package reactor
 
-import "github.com/gobwas/ws"
+import (
+	"bytes"
+
+	"github.com/gobwas/ws"
+)
 
 // receive takes what came from the socket. A panic, the handler's or our own, is
 // the end of this connection and of no other.
@@ -13,6 +17,10 @@ func (c *Conn) receive(data []byte) {
 	if c.state == open {
 		c.heard, c.pinged = c.worker.sweep.beat, false
 	}
+	if c.aside() != nil {
+		c.hold(data)
+		return
+	}
 	c.worker.tick()
 	c.read(data)
 }
@@ -20,7 +28,7 @@ func (c *Conn) receive(data []byte) {
 // read is a message's way in: bytes to frames, control frames answered, messages
 // to the handler (RFC 6455 section 5). What is whole before a bad frame is
 // handled first. The payload that the handler sees is the engine's buffer, or
-// that of a message that came in parts.
+// that of a message that came in parts. Behind a message that is put aside nothing is read.
 func (c *Conn) read(data []byte) {
 	frames := 0
 	for len(data) > 0 && (c.state == open || c.state == closing) {
@@ -39,6 +47,11 @@ func (c *Conn) read(data []byte) {
 		}
 		if bad != nil {
 			c.fail(bad)
+			break
+		}
+		if a := c.aside(); a != nil {
+			a.held = bytes.Clone(data)
+			frames += messages
 			break
 		}
 		if frames += messages; messages > 0 {
@@ -71,6 +84,9 @@ func (c *Conn) handle(e event) {
 func (c *Conn) contain() {
 	if v := recover(); v != nil {
 		recovered(c.worker.log, c.worker.reactor.panics.handler, "handler", v)
-		c.fail(&fault{ws.StatusInternalServerError, "internal error", HandlerPanic})
+		c.fail(faultPanic)
 	}
 }
+
+// faultPanic ends a connection for which something of ours panicked.
+var faultPanic = &fault{ws.StatusInternalServerError, "internal error", HandlerPanic}

@@ -1,6 +1,7 @@
 package reactor
 
 import (
+	"slices"
 	"unicode/utf8"
 
 	"github.com/gobwas/ws"
@@ -16,7 +17,7 @@ type reader struct {
 
 // unfinished is what is known of a message or frame that has begun and not
 // ended. Its buffers grow with the bytes that arrive, never with what a header
-// promises, and go with it.
+// promises alone, and go with it.
 type unfinished struct {
 	head   [ws.MaxHeaderSize]byte // the start of a header
 	headed int                    // how much of it there is
@@ -32,6 +33,8 @@ type unfinished struct {
 	message   []byte    // its payload so far, unmasked
 	checked   int       // how much of it is known to be whole runes
 	fragments int
+
+	aside *aside // the message before, which is not inflated yet; nothing has begun behind it
 }
 
 // event is one thing that a client said. The payload is part of the input, or a
@@ -166,7 +169,7 @@ func (r *reader) resume(data []byte) (event, []byte, *fault) {
 		}
 		return e, rest, nil
 	}
-	u.message = append(u.message, part...)
+	u.add(part)
 	ended := !u.framed && u.header.Fin
 	if u.op == ws.OpText && !u.deflated && !u.checkText(ended) {
 		return nothing, nil, faultUTF8
@@ -176,6 +179,19 @@ func (r *reader) resume(data []byte) (event, []byte, *fault) {
 	}
 	r.rest = nil
 	return event{op: u.op, payload: u.message, deflated: u.deflated}, rest, nil
+}
+
+// foresight is how many times as large as what has come a message's buffer may be: the larger
+// it is, the less often a long message is copied.
+const foresight = 4
+
+// add appends to the message. A part is of a frame that says how long it is.
+func (u *unfinished) add(part []byte) {
+	if need := len(u.message) + len(part); need > cap(u.message) {
+		rest := int(u.header.Length - u.got)
+		u.message = slices.Grow(u.message, min(len(part)+rest, foresight*need-len(u.message)))
+	}
+	u.message = append(u.message, part...)
 }
 
 // checkText looks at the text that has come since it last did.

@@ -31,6 +31,7 @@ type Worker struct {
 	down        atomic.Bool  // the loop has ended and no other runs yet
 	beatAt      atomic.Int64 // when the loop last came round, in Unix nanoseconds
 	beating     atomic.Bool  // a beat is on its way that has not run
+	aside       atomic.Int64 // messages that are inflated beside the loop
 
 	// Owned by the supervisor; the loop reads them.
 	engine *nbio.Engine
@@ -60,7 +61,7 @@ type Worker struct {
 // workerCounts are a worker's counts, its own so that no worker waits for
 // another's.
 type workerCounts struct {
-	receivedBytes, receivedFrames, sentBytes, sentFrames, writes, offersRefused, exceeded *metrics.Counter
+	receivedBytes, receivedFrames, sentBytes, sentFrames, writes, offersRefused, exceeded, aside *metrics.Counter
 }
 
 func (k *workerCounts) init(set *metrics.Set, w *Worker) {
@@ -71,7 +72,9 @@ func (k *workerCounts) init(set *metrics.Set, w *Worker) {
 	k.sentFrames = set.GetOrCreateCounter("tidegate_sent_frames_total" + label)
 	k.writes = set.GetOrCreateCounter("tidegate_writes_total" + label)
 	k.offersRefused = set.GetOrCreateCounter("tidegate_offers_refused_total" + label)
+	k.aside = set.GetOrCreateCounter("tidegate_inflated_aside_total" + label)
 	k.exceeded = set.GetOrCreateCounter("tidegate_rate_exceeded_total" + label)
+	set.GetOrCreateGauge("tidegate_inflating"+label, func() float64 { return float64(w.aside.Load()) })
 	set.GetOrCreateGauge("tidegate_worker_connections"+label, func() float64 { return float64(w.Connections()) })
 }
 

@@ -100,8 +100,8 @@ var inside = []Attack{
 		Counted: []string{`tidegate_closes_total{reason="too_big"}`},
 	},
 	{
-		Name: "deaf", About: "300 never read, while 4 more say 22 MB a second in their groups",
-		offenders: 300 + speakers, perSecond: 500, visit: deaf,
+		Name: "deaf", About: "2000 never read, four in a group, while 4 more say 22 MB a second in these",
+		Settings: []string{"limits.send_buffer_bytes=64KiB"}, offenders: 2000 + speakers, perSecond: 1000, visit: deaf,
 		Wants: []string{held}, May: []string{"close 1008", "http 503", wasReset}, Grows: 400,
 		Counted: []string{"tidegate_fell_behind_total"},
 	},

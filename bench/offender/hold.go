@@ -37,6 +37,8 @@ const (
 	// speakers of those who are deaf speak to the others, each below the bounds of one
 	// client.
 	speakers = 4
+	// huddle is how many who are deaf have a group.
+	huddle = 4
 	// spoken is the size of what they say: so large that little of it fills every buffer.
 	spoken = 16 << 10
 )
@@ -51,7 +53,7 @@ func deaf(v *Visit) string {
 	if got := v.member(); got != "" {
 		return got
 	}
-	if err := v.write(text(`{"type":"joinGroup","group":"deaf-%05d"}`, v.n), 1); err != nil {
+	if err := v.write(text(`{"type":"joinGroup","group":"deaf-%05d"}`, v.n/huddle), 1); err != nil {
 		return v.ending(err)
 	}
 	pong := appendFrame(nil, fin|byte(ws.OpPong), nil)
@@ -70,15 +72,15 @@ func speak(v *Visit) string {
 	}
 	b := text(`{"type":"sendToGroup","group":"deaf-%05d","dataType":"text","data":"%s","noEcho":true}`, 0, repeat([]byte("x"), spoken))
 	digits := place(b, "deaf-") // of the group
-	all := v.crew.Size()
+	all := v.crew.Size()/huddle + 1
 	const each = 5 // messages at a time
 	burst := repeat(b, each)
-	next := speakers + v.n
+	next := v.n
 	return v.beside(v.closing, 15*time.Millisecond, func() error {
 		for i := range each {
 			copy(burst[i*len(b)+digits:], fmt.Sprintf("%05d", next))
 			if next += speakers; next >= all {
-				next = speakers + v.n
+				next = v.n
 			}
 		}
 		return v.write(burst, each)

@@ -59,6 +59,8 @@ var help = map[string]string{
 	"tidegate_handshake_evicted_total":       "Such connections that were closed to make room for newcomers.",
 	"tidegate_handshake_slow_total":          "Connections that were let go on without a place, because their client was slow.",
 	"tidegate_writes_total":                  "Writes to sockets: sent frames over writes is how well frames are batched.",
+	"tidegate_inflated_aside_total":          "Long compressed messages that were inflated beside the worker's loop.",
+	"tidegate_inflating":                     "Long compressed messages that are being inflated beside the worker's loop.",
 	"tidegate_offers_refused_total":          "Times that a connection had no room for messages of a group, because its client reads too slowly.",
 	"tidegate_pool_busy":                     "Goroutines of the worker's pool that work.",
 	"tidegate_pool_queue_depth":              "Tasks that wait for the worker's pool.",

@@ -14,7 +14,7 @@ import (
 const (
 	trimAfter = 500             // handshakes
 	trimQuiet = 2 * time.Second // without another one
-	wavePace  = 50              // percent of what is in use that is allocated before the next collection
+	wavePace  = 30              // percent of what is in use that is allocated before the next collection
 )
 
 // handshake counts one that was made. Called on its goroutine.
