@@ -36,9 +36,9 @@ func dripFrames(v *Visit) string {
 const (
 	// speakers of those who are deaf speak to the others, each below the bounds of one
 	// client.
-	speakers = 4
+	speakers = 2
 	// huddle is how many who are deaf have a group.
-	huddle = 4
+	huddle = 8
 	// spoken is the size of what they say: so large that little of it fills every buffer.
 	spoken = 16 << 10
 )
