@@ -63,7 +63,14 @@ func onBrokers(t *testing.T, test func(t *testing.T, asked, has *gateway), flags
 	})
 	t.Run("redis", func(t *testing.T) {
 		flags := append(flags, "--broker", brokertest.StartRedis(t).URL())
-		test(t, start(t, flags...), start(t, flags...))
+		asked, has := start(t, flags...), start(t, flags...)
+		for _, g := range []*gateway{asked, has} {
+			eventually(t, "the node is ready", func() bool {
+				status, _ := g.do("GET", g.operator, "/readyz", nil, "")
+				return status == 200
+			})
+		}
+		test(t, asked, has)
 	})
 }
 

@@ -21,6 +21,11 @@ const (
 // that this node has to do with the broker may keep it from that.
 func (s *Server) keepLease(ctx context.Context, ended chan<- struct{}) {
 	defer close(ended)
+	select {
+	case <-ctx.Done():
+		return
+	case <-s.hears: // before, whoever counts the nodes that live would wait for an answer of this one
+	}
 	beat := time.NewTicker(leaseBeat)
 	defer beat.Stop()
 	for ctx.Err() == nil {

@@ -12,10 +12,12 @@ package server
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"log/slog"
 	"net"
 	"net/netip"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -110,6 +112,8 @@ type Server struct {
 	swept     chan struct{} // closed when the sweep of idle topics has ended
 	trimmed   chan struct{} // closed when trim has ended
 	leased    chan struct{} // closed when keepLease has ended
+	hears     chan struct{} // closed when the group of orders is open for the first time
+	heard     sync.Once     // of that
 	unlease   context.CancelFunc
 	upgrading atomic.Int64  // handshakes that are being answered
 	upgraded  atomic.Uint64 // and those that were
@@ -125,6 +129,7 @@ func New(c Config) (*Server, error) {
 		swept:   make(chan struct{}),
 		trimmed: make(chan struct{}),
 		leased:  make(chan struct{}),
+		hears:   make(chan struct{}),
 		wave:    make(chan struct{}, 1),
 	}
 	for _, name := range c.Hubs {
@@ -174,9 +179,22 @@ func (s *Server) endpoint(hub string) *endpoint {
 	return s.hubs[hub]
 }
 
+// errDeaf is why a node is not ready that has just started.
+var errDeaf = errors.New("the node does not hear the application's orders yet")
+
 // Ready is nil when messages can pass, or says what is wrong with the broker.
 // It never waits.
-func (s *Server) Ready() error { return s.relay.broker.Ready() }
+func (s *Server) Ready() error {
+	if err := s.relay.broker.Ready(); err != nil {
+		return err
+	}
+	select {
+	case <-s.hears:
+		return nil
+	default:
+		return errDeaf
+	}
+}
 
 // Close ends the broker and the server's own goroutines. The reactor is shut down
 // before it, so that no session is left and no task of the pool; what these have
