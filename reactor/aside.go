@@ -94,15 +94,19 @@ func (c *Conn) hold(data []byte) {
 	}
 }
 
-// rejoin has the connection go on with its message that is aside, if there is one, and with
-// what came behind it. It waits for the message: for the time that is left of what the loop
-// would have taken for it.
-func (c *Conn) rejoin() {
-	a := c.aside()
-	if a == nil {
-		return
+// rejoinAll has everything handled that has come, before the connection ends.
+func (c *Conn) rejoinAll() {
+	for c.aside() != nil {
+		c.rejoin()
 	}
+}
+
+// rejoin has the connection go on with its message that is aside, and with what came behind
+// it, where another may be that is put aside. It waits for the message: for what is left of
+// the work that the loop would have had with it.
+func (c *Conn) rejoin() {
 	defer c.contain()
+	a := c.aside()
 	<-a.done
 	c.in.rest = nil
 	c.worker.tick()

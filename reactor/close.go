@@ -22,7 +22,7 @@ const (
 // client's, at most 123 bytes of it; why is counted and given to Closed. On a
 // connection that is already ending it does nothing.
 func (c *Conn) Close(code ws.StatusCode, text string, why Reason) {
-	c.rejoin() // what came before is handled
+	c.rejoinAll() // what came before is handled
 	if c.state == open {
 		c.end(closeFrame(code, text), why, closing)
 	}
@@ -97,7 +97,7 @@ func (c *Conn) finish(otherwise Reason) {
 	if c.state == gone {
 		return
 	}
-	c.rejoin() // what came before the end is handled
+	c.rejoinAll() // what came before the end is handled
 	c.state = gone
 	c.in.rest = nil
 	w := c.worker
