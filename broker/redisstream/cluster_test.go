@@ -40,3 +40,22 @@ func TestClusterValues(t *testing.T) {
 	eventually(t, "one master's keys cannot", func() bool { return !usable() })
 	eventually(t, "they can again", usable)
 }
+
+// TestStrangerRestarted: a master without a slot, to which one is on its way, is restarted. It
+// is spoken to again as soon as it is back.
+func TestStrangerRestarted(t *testing.T) {
+	t.Parallel()
+	c := brokertest.StartCluster(t)
+	b := open(t, c.URL(), limits(), newReader().receiver())
+	t.Cleanup(func() { _ = b.Close() })
+	eventually(t, "ready", func() bool { return b.Ready() == nil })
+	stranger := c.Join()
+	answers := func() bool {
+		m, err := b.named(stranger.Addr())
+		return err == nil && m.client.Ping(t.Context()).Err() == nil
+	}
+	eventually(t, "it answers", answers)
+	stranger.Kill()
+	stranger.Restart()
+	eventually(t, "it answers again", answers)
+}

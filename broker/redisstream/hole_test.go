@@ -5,9 +5,6 @@ import (
 	"slices"
 	"strconv"
 	"testing"
-	"time"
-
-	"github.com/redis/go-redis/v9"
 )
 
 // TestHole: a stream loses its last entries and gets another in the same moment, so that the
@@ -18,17 +15,8 @@ func TestHole(t *testing.T) {
 	p.say(10)
 	dump := p.dump()
 	p.say(5)
-	elapse()
-	key := p.nodes[0].key(lobby)
-	_, err := p.nodes[0].commands().TxPipelined(t.Context(), func(pipe redis.Pipeliner) error {
-		pipe.RestoreReplace(t.Context(), key, 0, dump)
-		pipe.XAdd(t.Context(), &redis.XAddArgs{Stream: key, Values: []string{fieldType, "text", fieldData, strconv.Itoa(p.said)}})
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
 	text := strconv.Itoa(p.said)
+	p.fork(dump, "*", text)
 	for i, r := range p.readers {
 		eventually(t, fmt.Sprintf("node %d reads on", i), func() bool { return slices.Contains(r.texts(), text) })
 	}
@@ -45,11 +33,7 @@ func TestHole(t *testing.T) {
 	look()
 	p.say(5)
 	p.once()
-	for i := range p.nodes {
-		if n := p.lost(i); n > 2 {
-			t.Errorf("node %d tells of %d losses", i, n)
-		}
-	}
+	p.toldOnce()
 	p.whole("9", p.at(9), false)
 	p.whole("15", p.at(15), false)
 	p.whole("16", p.at(16), true)
@@ -62,15 +46,7 @@ func TestSamePosition(t *testing.T) {
 	p.say(10)
 	dump := p.dump()
 	p.say(1)
-	key := p.nodes[0].key(lobby)
-	_, err := p.nodes[0].commands().TxPipelined(t.Context(), func(pipe redis.Pipeliner) error {
-		pipe.RestoreReplace(t.Context(), key, 0, dump)
-		pipe.XAdd(t.Context(), xadd(key, p.at(10).String(), fieldData, "other", fieldType, "text"))
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	p.fork(dump, p.at(10).String(), "other")
 	for _, b := range p.nodes {
 		b.follows.sweep(b.follows.all())
 	}
@@ -79,9 +55,6 @@ func TestSamePosition(t *testing.T) {
 	p.whole("9", p.at(9), false)
 	p.crossed(p.at(9), "other", "11")
 }
-
-// elapse waits until Redis gives no position twice that it gave before it forgot it.
-func elapse() { time.Sleep(2 * time.Millisecond) }
 
 // TestHoleTrimmed: what newer entries have pushed out of a stream is no hole.
 func TestHoleTrimmed(t *testing.T) {

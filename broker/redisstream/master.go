@@ -44,9 +44,10 @@ type master struct {
 	salt      atomic.Int64           // of the last key
 	word      atomic.Pointer[string] // the key of the epoch; nil if the master has no slot
 
-	ctx   context.Context
-	stop  context.CancelFunc
-	ended sync.WaitGroup
+	ctx     context.Context
+	stop    context.CancelFunc
+	ended   sync.WaitGroup
+	watched sync.Once
 }
 
 // newMaster begins to speak to a server. Until the probe has said so for the first
@@ -76,8 +77,15 @@ func (b *Broker) newMaster(addr string) (*master, error) {
 	}
 	m.ended.Go(m.readLoop)
 	m.ended.Go(m.bell.listen)
-	m.ended.Go(m.probeLoop)
 	return m, nil
+}
+
+// watch has the server probed from now on. It is known by now whether it has slots: one that
+// has, and was not asked for its epoch, is not ready.
+func (m *master) watch() {
+	if m.bell != nil {
+		m.watched.Do(func() { m.ended.Go(m.probeLoop) })
+	}
 }
 
 func (b *Broker) emptyMaster(addr string) *master {

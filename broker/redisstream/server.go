@@ -42,7 +42,7 @@ func (m *master) connected(ctx context.Context, c *redis.Conn) error {
 // hurry has the topology looked at at once. A name that leads to two servers in turn has
 // no hurry each time.
 func (m *master) hurry() {
-	if time.Since(m.born) < lookInterval {
+	if m.young() {
 		return
 	}
 	select {
@@ -60,6 +60,9 @@ func (m *master) replace() {
 
 // due reports whether what speaks to a server is to be made anew: at once if another one
 // answers there, and otherwise not too often.
-func (m *master) due(young bool) bool {
-	return m.spent.Load() && (m.misplaced.Load() || !young)
+func (m *master) due() bool {
+	return m.spent.Load() && (m.misplaced.Load() || !m.young())
 }
+
+// young reports whether it was connected to only now.
+func (m *master) young() bool { return time.Since(m.born) < lookInterval }

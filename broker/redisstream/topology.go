@@ -169,7 +169,7 @@ func (b *Broker) settle(spans []span) error {
 		l.masters = append(l.masters, b.nowhere)
 	}
 	for addr, x := range t.extras {
-		if time.Since(x.asked) > extraLives || slices.Contains(l.masters, x.master) {
+		if time.Since(x.asked) > extraLives || x.master.due() || slices.Contains(l.masters, x.master) {
 			delete(t.extras, addr)
 		} else {
 			l.masters = append(l.masters, x.master)
@@ -177,6 +177,7 @@ func (b *Broker) settle(spans []span) error {
 	}
 	for _, m := range l.masters {
 		m.rekey(l)
+		m.watch()
 	}
 	if !slices.Equal(l.slots, was.slots) || !slices.Equal(l.masters, was.masters) {
 		b.arrange(l)
@@ -191,7 +192,7 @@ var errUnserved = errors.New("redisstream: some slots of the Cluster are served 
 // keep is the master at an address as it is, or a new one if there is none, or if what
 // speaks to it has to be made anew. Called with topology.mu held.
 func (b *Broker) keep(was *layout, addr string) (*master, error) {
-	if m := was.at(addr); m != nil && !m.due(time.Since(m.born) < lookInterval) {
+	if m := was.at(addr); m != nil && !m.due() {
 		return m, nil
 	}
 	if x, ok := b.topology.extras[addr]; ok && !x.master.spent.Load() {
@@ -243,6 +244,7 @@ func (b *Broker) named(addr string) (*master, error) {
 		if x.master, err = b.newMaster(addr); err != nil {
 			return nil, err
 		}
+		x.master.watch()
 	}
 	x.asked = time.Now()
 	t.extras[addr] = x
