@@ -125,7 +125,6 @@ func (r *relay) opened(g broker.Group, at broker.Position, err error) {
 		return
 	}
 	if g == controlGroup() && err == nil {
-		r.server.revocations.hear()
 		r.server.heard.Do(func() { close(r.server.hears) })
 	}
 	if g.Hub == nodesHub && err != nil && !errors.Is(err, broker.ErrClosed) {

@@ -24,7 +24,7 @@ func (s *Server) keepLease(ctx context.Context, ended chan<- struct{}) {
 	select {
 	case <-ctx.Done():
 		return
-	case <-s.hears: // before, whoever counts the nodes that live would wait for an answer of this one
+	case <-s.hears: // until then orders would wait for its answer, and revocations pass it by
 	}
 	beat := time.NewTicker(leaseBeat)
 	defer beat.Stop()

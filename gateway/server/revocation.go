@@ -28,7 +28,6 @@ const revocationsKey = "revoked"
 // knows nothing, and then every handshake looks.
 type revocations struct {
 	mu      sync.Mutex // guards what follows
-	hears   bool       // this node hears of those that are made from now on
 	known   bool
 	until   int64 // in Unix seconds
 	changes int   // how often it was extended
@@ -49,18 +48,11 @@ func (r *revocations) extend(until time.Time) {
 	r.changes++
 }
 
-// hear says that this node hears of those that are made from now on.
-func (r *revocations) hear() {
+// extended is how often it was.
+func (r *revocations) extended() (changes int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.hears = true
-}
-
-// now is how often it was extended, and whether it is of use to find out how long.
-func (r *revocations) now() (changes int, hears bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.changes, r.hears
+	return r.changes
 }
 
 // learn says what was found out, unless it was extended since it had been changed so often.
@@ -73,12 +65,9 @@ func (r *revocations) learn(until int64, changes int) {
 }
 
 // lookForRevocations finds out until when there are any. Called once a second, in case
-// this node was away when one was made.
+// this node was away when one was made, and only once it hears of those to come.
 func (s *Server) lookForRevocations(ctx context.Context) error {
-	changes, hears := s.revocations.now()
-	if !hears {
-		return nil
-	}
+	changes := s.revocations.extended()
 	data, err := s.relay.broker.Get(ctx, revocationsKey)
 	if err != nil {
 		return err
