@@ -44,6 +44,7 @@ type hostileOptions struct {
 	attack    time.Duration
 	rest      time.Duration
 	scale     float64
+	idle      bool // the offenders run when nobody else wants to
 	strict    bool
 	elsewhere bool // another gateway is attacked than the members'
 	output    output
@@ -51,7 +52,7 @@ type hostileOptions struct {
 
 // hostileCommand is `bench hostile`.
 func hostileCommand() *cobra.Command {
-	o := hostileOptions{plan: defaultPlan(), broker: "memory", workers: runtime.NumCPU(), calm: 6 * time.Second, attack: 10 * time.Second, rest: 2 * time.Second, scale: 1}
+	o := hostileOptions{plan: defaultPlan(), broker: "memory", workers: runtime.NumCPU(), calm: 6 * time.Second, attack: 10 * time.Second, rest: 2 * time.Second, scale: 1, idle: true}
 	o.plan.Rate = 500
 	c := &cobra.Command{
 		Use:   "hostile",
@@ -65,7 +66,8 @@ did not get in, offenders got something else than they should or nothing of it w
 counted, or the gateway's memory grew by more than the attack's bound or its descriptors
 were not given back.
 
-The offenders are a process of their own, with the lowest priority, and come from
+The offenders are a process of their own, which runs when nobody else wants the processors
+and so gets little done where others are busy, but for --idle=false. They come from
 127.0.0.2 to 127.0.0.9; the others come from 127.0.0.1. They share the machine: what an
 attack costs the members is in part the offenders' own work, which is printed too.`,
 		Example: `  bench hostile --gateway bin/gateway
@@ -92,6 +94,7 @@ attack costs the members is in part the offenders' own work, which is printed to
 	f.DurationVar(&o.attack, "attack", o.attack, "how long an attack lasts")
 	f.DurationVar(&o.rest, "rest", o.rest, "time after an attack that is not measured")
 	f.Float64Var(&o.scale, "scale", o.scale, "multiplies the offenders and their rates")
+	f.BoolVar(&o.idle, "idle", o.idle, "the offenders run when nobody else wants the processors; otherwise like everybody")
 	f.BoolVar(&o.elsewhere, "elsewhere", false, "attack another gateway on this machine: what the ratios still show is that they share its processors")
 	f.BoolVar(&o.strict, "strict", false, fmt.Sprintf("fail if the members' p99 is more than %d times that of the quiet times", strictRatio))
 	f.StringVar(&o.output.json, "json", "", "write the result as JSON to this file")

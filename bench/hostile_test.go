@@ -70,7 +70,7 @@ func TestBinaryHostile(t *testing.T) {
 	t.Parallel()
 	var h Hostile
 	stdout := scene(t, exitDone, &h, "hostile", "--attacks", "nonsense,wrong-token", "--connections", "20", "--groups", "4", "--rate", "50",
-		"--calm", "500ms", "--attack", "2s", "--rest", "0s", "--scale", "0.05", "--quiet")
+		"--calm", "500ms", "--attack", "2s", "--rest", "0s", "--scale", "0.05", "--idle=false", "--quiet")
 	if len(h.Sieges) != 2 {
 		t.Fatalf("%d attacks, want 2", len(h.Sieges))
 	}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"strconv"
 	"syscall"
 	"time"
 
@@ -28,6 +29,7 @@ func offendCommand() *cobra.Command {
 	var name string
 	var target offender.Target
 	var scale float64
+	var idle bool
 	c := &cobra.Command{
 		Use:    "offend",
 		Short:  "Attacks until its standard input ends, and prints a report as JSON; bench hostile starts it",
@@ -41,7 +43,9 @@ func offendCommand() *cobra.Command {
 			if err := allowFiles(int(float64(attacks[0].Offenders()) * scale)); err != nil {
 				return failure{err}
 			}
-			yieldAll()
+			if idle {
+				yieldAll()
+			}
 			report := offend(c.Context(), attacks[0], target, scale, c.InOrStdin())
 			if err := json.NewEncoder(c.OutOrStdout()).Encode(report); err != nil {
 				return failure{err}
@@ -54,6 +58,7 @@ func offendCommand() *cobra.Command {
 	f.StringVar(&target.Public, "public", "", "host:port of the public listener")
 	f.StringVar(&target.Operator, "operator", "", "host:port of the operator listener")
 	f.Float64Var(&scale, "scale", 1, "multiplies offenders and rates")
+	f.BoolVar(&idle, "idle", true, "run when nobody else wants the processors")
 	return c
 }
 
@@ -80,7 +85,7 @@ type Offenders struct {
 }
 
 // startOffenders starts the process of an attack; end ends it.
-func startOffenders(a offender.Attack, p Plan, scale float64) (*Offenders, error) {
+func (o hostileOptions) startOffenders(a offender.Attack, p Plan) (*Offenders, error) {
 	t, err := targets(p)
 	if err != nil {
 		return nil, err
@@ -89,22 +94,22 @@ func startOffenders(a offender.Attack, p Plan, scale float64) (*Offenders, error
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.Command(self, "offend", "--attack", a.Name, "--public", t.Public, "--operator", t.Operator, "--scale", fmt.Sprint(scale))
+	cmd := exec.Command(self, "offend", "--attack", a.Name, "--public", t.Public, "--operator", t.Operator, "--scale", fmt.Sprint(o.scale), "--idle="+strconv.FormatBool(o.idle))
 	// One processor, and a collector that seldom runs: they are to be cheap.
 	cmd.Env = append(os.Environ(), offendVariable+"=1", "GOMAXPROCS=1", "GOGC=800")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	o := &Offenders{cmd: cmd, said: &tail{}}
-	cmd.Stderr = o.said
+	f := &Offenders{cmd: cmd, said: &tail{}}
+	cmd.Stderr = f.said
 	in, err1 := cmd.StdinPipe()
 	out, err2 := cmd.StdoutPipe()
 	if err := errors.Join(err1, err2); err != nil {
 		return nil, err
 	}
-	o.in, o.out = in, json.NewDecoder(out)
+	f.in, f.out = in, json.NewDecoder(out)
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("starting the offenders: %w", err)
 	}
-	return o, nil
+	return f, nil
 }
 
 // end ends the attack and returns what the offenders report. err is what went wrong

@@ -106,7 +106,7 @@ func (o hostileOptions) play(ctx context.Context, a offender.Attack, p, target P
 
 	before := w.last
 	phases.Enter(attacked, c.Elapsed())
-	crew, err := startOffenders(a, target, o.scale)
+	crew, err := o.startOffenders(a, target)
 	if err != nil {
 		return err
 	}
