@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -46,14 +47,20 @@ func redisProgram() (string, error) {
 	return path, nil
 }
 
-// freePort is a port that nobody listens on now.
+// freePort is a port that nobody listens on now. It is not one of those that the kernel gives
+// to connections, which might be given away before the server has it.
 func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
+	const first, many = 12000, 20000
+	var failed error
+	for range 100 {
+		port := first + rand.IntN(many)
+		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+		if err == nil {
+			return port, l.Close()
+		}
+		failed = err
 	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port, nil
+	return 0, fmt.Errorf("no port is free: %w", failed)
 }
 
 // newRedis makes a server with a folder below dir, without starting it. args are
