@@ -62,7 +62,7 @@ func TestReliableWithoutBroker(t *testing.T) {
 	tried := uint64(0)
 	eventually(t, "a message is taken again", func() bool {
 		tried++
-		return publisher.try(tried, `{"type":"sendToGroup","group":"g","data":10,"ackId":%d}`)
+		return publisher.try(tried, `"type":"sendToGroup","group":"g","data":10`)
 	})
 	publisher.count(11, 19)
 	c.recover(two)
