@@ -91,8 +91,7 @@ func (d *Door) wake(now bool) {
 // watch takes places from slow clients, and ends the waiting of who has waited too long.
 // It sleeps while nobody is there.
 func (d *Door) watch() {
-	seldom := min(max(d.config.Patience/4, trickle), 50*time.Millisecond)
-	t := time.NewTimer(seldom)
+	t := time.NewTimer(trickle)
 	defer t.Stop()
 	for {
 		now := time.Now()
@@ -102,19 +101,20 @@ func (d *Door) watch() {
 		case <-d.rouse:
 		case now = <-t.C:
 		}
-		switch waiting, any := d.look(now); {
-		case waiting:
-			t.Reset(trickle)
-		case any:
-			t.Reset(seldom)
-		default:
+		if again, any := d.look(now); any {
+			t.Reset(again)
+		} else {
 			t.Stop()
 		}
 	}
 }
 
-// look reports whether anybody waits for a place, and whether anybody is there at all.
-func (d *Door) look(now time.Time) (waiting, any bool) {
+// bout is how many who have waited too long are ended at a time. Each costs some 16 µs, in which others
+// may want the processor, and those who came together are late together.
+const bout = 16
+
+// look reports when to look again, and whether anybody is there at all.
+func (d *Door) look(now time.Time) (again time.Duration, any bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for c, v := range d.inside {
@@ -124,21 +124,29 @@ func (d *Door) look(now time.Time) (waiting, any bool) {
 		}
 	}
 	late := now.Add(-d.config.Wait)
-	for _, g := range d.queue.before(late) {
+	for _, g := range d.queue.before(late, bout) {
 		if d.peek.hear(g) == said {
 			d.turnAway(g.conn)
 		} else {
 			d.giveUp(g)
 		}
 	}
-	for g := d.silent.longest(); g != nil && g.since.Before(late); g = d.silent.longest() {
+	g := d.silent.longest()
+	for n := 0; n < bout && g != nil && g.since.Before(late); n++ {
 		d.silent.remove(g)
 		d.giveUp(g)
+		g = d.silent.longest()
 	}
 	d.fill(now)
-	waiting = d.queue.len() > 0
-	d.awake = waiting || len(d.inside) > 0 || d.silent.len() > 0
-	return waiting, d.awake
+	again = min(d.config.Patience/4, 50*time.Millisecond)
+	switch {
+	case d.queue.len() > 0:
+		again = trickle
+	case g != nil:
+		again = min(again, g.since.Sub(late))
+	}
+	d.awake = d.queue.len() > 0 || len(d.inside) > 0 || d.silent.len() > 0
+	return max(again, trickle), d.awake
 }
 
 // giveUp closes somebody who has not sent his header in time.

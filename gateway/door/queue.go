@@ -53,9 +53,9 @@ func (q *queue) sift(heard func(*guest) word) *guest {
 	return nil
 }
 
-// before takes out who has waited since before a time.
-func (q *queue) before(limit time.Time) (all []*guest) {
-	for q.len() > 0 && q.waiting[q.first].since.Before(limit) {
+// before takes out some who have waited since before a time.
+func (q *queue) before(limit time.Time, most int) (all []*guest) {
+	for q.len() > 0 && len(all) < most && q.waiting[q.first].since.Before(limit) {
 		g, _ := q.take()
 		all = append(all, g)
 	}

@@ -12,7 +12,7 @@ func TestQueue(t *testing.T) {
 	a, b := new(guest), new(guest)
 	q.add(a, start)
 	q.add(b, start.Add(time.Second))
-	if got := q.before(start.Add(time.Millisecond)); len(got) != 1 || got[0] != a || q.len() != 1 {
+	if got := q.before(start.Add(time.Millisecond), 2); len(got) != 1 || got[0] != a || q.len() != 1 {
 		t.Errorf("too old are %d, left %d", len(got), q.len())
 	}
 	q.add(a, start.Add(2*time.Second))
