@@ -52,6 +52,7 @@ const collectorRoom = 48
 
 // besiege is the load of the members, on a gateway of its own, with one attack beside it.
 func (o hostileOptions) besiege(ctx context.Context, a offender.Attack) (*Siege, error) {
+	warm(int(warmBytes * min(o.scale, 1)))
 	n, err := o.host.Start(ctx, nil, o.flags(a)...)
 	if err != nil {
 		return nil, err

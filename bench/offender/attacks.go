@@ -102,7 +102,7 @@ var inside = []Attack{
 	{
 		Name: "deaf", About: "2000 never read, eight in a group, while 2 more say 11 MB a second in these",
 		Settings: []string{"limits.send_buffer_bytes=64KiB"}, offenders: 2000 + speakers, perSecond: 1000, visit: deaf,
-		Wants: []string{held}, May: []string{"close 1008", "http 503", wasReset}, Grows: 400,
+		Wants: []string{held}, May: []string{"close 1008", "http 503", wasReset}, Grows: 200,
 		Counted: []string{"tidegate_fell_behind_total"},
 	},
 }

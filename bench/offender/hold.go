@@ -73,16 +73,12 @@ func speak(v *Visit) string {
 	b := text(`{"type":"sendToGroup","group":"deaf-%05d","dataType":"text","data":"%s","noEcho":true}`, 0, repeat([]byte("x"), spoken))
 	digits := place(b, "deaf-") // of the group
 	all := v.crew.Size()/huddle + 1
-	const each = 5 // messages at a time
-	burst := repeat(b, each)
 	next := v.n
-	return v.beside(v.closing, 15*time.Millisecond, func() error {
-		for i := range each {
-			copy(burst[i*len(b)+digits:], fmt.Sprintf("%05d", next))
-			if next += speakers; next >= all {
-				next = v.n
-			}
+	return v.beside(v.closing, 3*time.Millisecond, func() error { // evenly: the attack is that nobody listens
+		copy(b[digits:], fmt.Sprintf("%05d", next))
+		if next += speakers; next >= all {
+			next = v.n
 		}
-		return v.write(burst, each)
+		return v.write(b, 1)
 	})
 }
