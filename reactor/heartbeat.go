@@ -12,10 +12,13 @@ import (
 // to every loop. A loop that is busy counts fewer beats, so what it did not come
 // to read is not held against the client.
 type sweep struct {
-	beat   uint32 // beats so far
-	second uint32 // of the clock, at the last one
-	cursor int    // the next connection to look at
-	round  int    // beats in which all connections are looked at once
+	beat   uint32      // beats so far
+	second uint32      // of the clock, at the last one
+	cursor int         // the next connection to look at
+	round  int         // beats in which all connections are looked at once
+	owed   int         // looks that the beats so far have asked for
+	bouts  int         // in which those of a beat are taken, if there are very many
+	again  *time.Timer // posts the next bout; nil before it is first needed
 
 	// The config's times, in beats.
 	heartbeat, timeout, close uint32
@@ -34,6 +37,7 @@ func (c *Config) roundTime() time.Duration {
 func (s *sweep) init(c *Config) {
 	beats := func(d time.Duration) uint32 { return uint32((d + c.beatTime() - 1) / c.beatTime()) }
 	s.round = int(beats(c.roundTime()))
+	s.bouts = max(1, int(c.beatTime()/boutPause/2))
 	s.heartbeat, s.timeout, s.close = beats(c.Heartbeat), beats(c.HeartbeatTimeout), beats(c.CloseTimeout)
 }
 
@@ -43,7 +47,14 @@ var ping = controlFrame(ws.OpPing, nil)
 // faultSilent ends a connection whose other end is presumed gone.
 var faultSilent = &fault{ws.StatusPolicyViolation, "heartbeat timeout", HeartbeatTimeout}
 
-// beat is the clock's post: time has passed. It looks at one slice of the
+// The bounds of what a sweep does without a pause. A ping costs some 10 µs and a close more,
+// and those who came together are silent together.
+const (
+	bout      = 16 // pings, closes and reminders at a time
+	boutPause = time.Millisecond
+)
+
+// beat is the clock's post: time has passed. It asks for a look at one slice of the
 // connections, so that a round's pings are spread over the round.
 func (w *Worker) beat() {
 	w.beating.Store(false)
@@ -53,25 +64,48 @@ func (w *Worker) beat() {
 	s := &w.sweep
 	s.second = uint32(now.Unix())
 	s.beat++
-	for range (len(w.conns) + s.round - 1) / s.round {
+	s.owed += (len(w.conns) + s.round - 1) / s.round
+	w.look()
+}
+
+// look takes the looks that are owed, and when it has done something for some of them
+// leaves the rest for later: the loop has others to serve. So that the rest is done before
+// it is time for more, it does more at a time if there is very much.
+func (w *Worker) look() {
+	s := &w.sweep
+	s.owed = min(s.owed, len(w.conns))
+	most := max(bout, s.owed/s.bouts)
+	for done := 0; s.owed > 0 && done < most; s.owed-- {
 		if s.cursor >= len(w.conns) {
 			s.cursor = 0
 		}
-		w.conns[s.cursor].look(s)
+		if w.conns[s.cursor].look(s) {
+			done++
+		}
 		s.cursor++
 	}
+	if s.owed == 0 {
+		return
+	}
+	if s.again == nil {
+		s.again = time.AfterFunc(boutPause, func() { _ = w.inbox.must((*Worker).look) })
+		return
+	}
+	s.again.Reset(boutPause)
 }
 
-// look does what the time asks for on one connection. Closing the socket from
-// here is safe for the reason given at drain.
-func (c *Conn) look(s *sweep) {
+// look does what the time asks for on one connection, and reports whether that was
+// anything. Closing the socket from here is safe for the reason given at drain.
+func (c *Conn) look(s *sweep) bool {
 	silent := s.beat - c.heard
 	switch {
 	case c.state == gone:
+		return false
 	case c.state != open:
-		if silent >= s.close {
-			_ = c.nc.Close()
+		if silent < s.close {
+			return false
 		}
+		_ = c.nc.Close()
 	case c.due != 0 && c.due <= s.second:
 		c.remind()
 	case silent >= s.timeout:
@@ -79,7 +113,10 @@ func (c *Conn) look(s *sweep) {
 	case silent >= s.heartbeat && !c.pinged:
 		c.pinged = true
 		c.Send(ping)
+	default:
+		return false
 	}
+	return true
 }
 
 // forget takes a connection out of the worker's list. The last one fills its

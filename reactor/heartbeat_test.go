@@ -91,6 +91,51 @@ func TestRound(t *testing.T) {
 	}
 }
 
+// reminded counts reminders.
+type reminded struct {
+	Handler
+	n int
+}
+
+func (r *reminded) Due(*Conn) { r.n++ }
+
+// TestBout: what a beat asks for is done some at a time, each once, and nothing is left when
+// the next beat comes.
+func TestBout(t *testing.T) {
+	config, err := Config{}.complete()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &Worker{config: &config}
+	w.inbox.closed = true // the test posts the bouts
+	w.sweep.init(&config)
+	f := func(connections, most int) {
+		t.Helper()
+		var r reminded
+		w.conns, w.sweep.cursor = nil, 0
+		for i := range connections {
+			w.conns = append(w.conns, &Conn{worker: w, index: int32(i), state: open, due: 1, handler: &r})
+		}
+		slice := (connections + w.sweep.round - 1) / w.sweep.round
+		w.beat()
+		bouts := 1
+		for before := 0; w.sweep.owed > 0; bouts++ {
+			if n := r.n - before; n != most {
+				t.Fatalf("%d connections: %d in bout %d, want %d", connections, n, bouts, most)
+			}
+			before, most = r.n, max(bout, w.sweep.owed/w.sweep.bouts)
+			w.look()
+		}
+		if r.n != slice || w.sweep.cursor != slice {
+			t.Errorf("%d of %d: %d were looked at, the next is %d", slice, connections, r.n, w.sweep.cursor)
+		}
+	}
+	f(1, 1)
+	f(bout*w.sweep.round, bout)
+	f(10*bout*w.sweep.round, bout)
+	f(100*bout*w.sweep.round, 100*bout/w.sweep.bouts)
+}
+
 // TestBeats: the times of a config in beats.
 func TestBeats(t *testing.T) {
 	f := func(heartbeat, timeout, close, beat time.Duration, round int) {
