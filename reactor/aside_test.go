@@ -66,7 +66,7 @@ func TestAsideOrder(t *testing.T) {
 		})
 	}
 	eventually(t, "none is aside", func() bool { return r.workers[0].aside.Load() == 0 })
-	if n := number(r.config.Metrics, `tidegate_inflated_aside_total{worker="0"}`); n != 4 {
+	if n := number(r.config.Metrics, `tidegate_aside_total{worker="0"}`); n != 4 {
 		t.Errorf("%d were aside, want 4", n)
 	}
 }

@@ -97,6 +97,7 @@ func connect(t testing.TB, r *Reactor, h Handler) *net.TCPConn {
 type peer struct {
 	open    func(c *Conn)
 	message func(c *Conn, payload []byte, binary bool)
+	prepare func(payload []byte) any // of texts
 	drained func(c *Conn)
 	due     func(*Conn)
 
@@ -119,6 +120,13 @@ func (p *peer) Message(c *Conn, payload []byte, binary bool) {
 	if p.message != nil {
 		p.message(c, payload, binary)
 	}
+}
+
+func (p *peer) Prepare(binary bool) func([]byte) any {
+	if binary {
+		return nil
+	}
+	return p.prepare
 }
 
 func (p *peer) Drained(c *Conn) {

@@ -50,6 +50,12 @@ type Handler interface {
 	// handler may overwrite it. One beyond a rate is brought too, to be refused:
 	// see Conn.Exceeded.
 	Message(c *Conn, payload []byte, binary bool)
+	// Prepare returns what is to be done with a long message before its turn has come, or
+	// nil if that is nothing. What it returns is called on a goroutine of its own, while
+	// the loop goes on, with what Message will be called with, and must not write to it;
+	// Message finds in Conn.Prepared what it returned. If the connection ends meanwhile
+	// Message may not be called.
+	Prepare(binary bool) func(payload []byte) any
 	// Drained is called when a client that an Offer was refused for has caught up:
 	// at most half of Config.SendBuffer waits, and Offer takes frames again. Once
 	// for all the refusals before it, at the end of a turn; not while or after the

@@ -171,11 +171,12 @@ func BenchmarkEcho(b *testing.B) {
 // idle is a handler that costs nothing.
 type idle struct{}
 
-func (idle) Open(*Conn)                  {}
-func (idle) Message(*Conn, []byte, bool) {}
-func (idle) Drained(*Conn)               {}
-func (idle) Due(*Conn)                   {}
-func (idle) Closed(*Conn, Reason)        {}
+func (idle) Open(*Conn)                    {}
+func (idle) Message(*Conn, []byte, bool)   {}
+func (idle) Drained(*Conn)                 {}
+func (idle) Prepare(bool) func([]byte) any { return nil }
+func (idle) Due(*Conn)                     {}
+func (idle) Closed(*Conn, Reason)          {}
 
 // BenchmarkIdle is the memory of an idle connection: resident, and of the heap.
 // The clients are bare descriptors, so that they cost the process nothing.

@@ -27,8 +27,9 @@ func (c *Conn) receive(data []byte) {
 
 // read is a message's way in: bytes to frames, control frames answered, messages
 // to the handler (RFC 6455 section 5). What is whole before a bad frame is
-// handled first. The payload that the handler sees is the engine's buffer, or
-// that of a message that came in parts. Behind a message that is put aside nothing is read.
+// handled first. The payload that the handler sees is the engine's buffer, or that of a
+// message that came in parts; afterwards the next one has it. Behind a message that is put
+// aside nothing is read.
 func (c *Conn) read(data []byte) {
 	frames := 0
 	for len(data) > 0 && (c.state == open || c.state == closing) {
@@ -42,8 +43,13 @@ func (c *Conn) read(data []byte) {
 		if bad == nil {
 			bad = c.meter(messages, e.weight)
 		}
-		if bad == nil && e.deflated {
+		deflated := e.deflated
+		switch {
+		case bad != nil:
+		case deflated:
 			e, bad = c.inflate(e)
+		case len(e.payload) > quickMessage && c.state == open && c.putAside(e):
+			e = nothing
 		}
 		if bad != nil {
 			c.fail(bad)
@@ -56,6 +62,9 @@ func (c *Conn) read(data []byte) {
 		}
 		if frames += messages; messages > 0 {
 			c.handle(e)
+			if !deflated { // what was inflated is the inflater's
+				recycle(e.payload)
+			}
 		}
 	}
 	c.worker.counts.receivedFrames.Add(frames)

@@ -1,7 +1,6 @@
 package reactor
 
 import (
-	"slices"
 	"unicode/utf8"
 
 	"github.com/gobwas/ws"
@@ -179,19 +178,6 @@ func (r *reader) resume(data []byte) (event, []byte, *fault) {
 	}
 	r.rest = nil
 	return event{op: u.op, payload: u.message, deflated: u.deflated}, rest, nil
-}
-
-// foresight is how many times as large as what has come a message's buffer may be: the larger
-// it is, the less often a long message is copied.
-const foresight = 4
-
-// add appends to the message. A part is of a frame that says how long it is.
-func (u *unfinished) add(part []byte) {
-	if need := len(u.message) + len(part); need > cap(u.message) {
-		rest := int(u.header.Length - u.got)
-		u.message = slices.Grow(u.message, min(len(part)+rest, foresight*need-len(u.message)))
-	}
-	u.message = append(u.message, part...)
 }
 
 // checkText looks at the text that has come since it last did.

@@ -53,6 +53,7 @@ type Worker struct {
 	unused       int       // how many of them nobody needed since the last beat
 	scratch      []byte    // where frames are joined for one write
 	inflater     inflater  // for the compressed messages of all connections
+	prepared     any       // of the message that is being handled
 	sweep        sweep
 	now          int64     // when the last read was, in nanoseconds since Reactor.began; not kept without rates
 	farewell     *farewell // set when every connection is to be closed
@@ -72,9 +73,9 @@ func (k *workerCounts) init(set *metrics.Set, w *Worker) {
 	k.sentFrames = set.GetOrCreateCounter("tidegate_sent_frames_total" + label)
 	k.writes = set.GetOrCreateCounter("tidegate_writes_total" + label)
 	k.offersRefused = set.GetOrCreateCounter("tidegate_offers_refused_total" + label)
-	k.aside = set.GetOrCreateCounter("tidegate_inflated_aside_total" + label)
+	k.aside = set.GetOrCreateCounter("tidegate_aside_total" + label)
 	k.exceeded = set.GetOrCreateCounter("tidegate_rate_exceeded_total" + label)
-	set.GetOrCreateGauge("tidegate_inflating"+label, func() float64 { return float64(w.aside.Load()) })
+	set.GetOrCreateGauge("tidegate_aside"+label, func() float64 { return float64(w.aside.Load()) })
 	set.GetOrCreateGauge("tidegate_worker_connections"+label, func() float64 { return float64(w.Connections()) })
 }
 

@@ -161,11 +161,42 @@ func (s *session) decode(frame []byte, binary bool, q *wire.Request) bool {
 		s.conn.Close(ws.StatusUnsupportedData, "this subprotocol speaks JSON in text frames", closedBinaryFrame)
 		return false
 	}
-	if err := s.server.decoders[s.worker()].Decode(frame, q); err != nil {
+	if err := s.read(frame, q); err != nil {
 		s.conn.Close(ws.StatusInvalidFramePayloadData, err.Error(), closedInvalidRequest)
 		return false
 	}
 	return true
+}
+
+// prepared is a request that was decoded before its turn came.
+type prepared struct {
+	request wire.Request
+	err     error
+}
+
+// prepare decodes a long request. May be called on any goroutine.
+func prepare(frame []byte) any {
+	var d wire.Decoder
+	p := new(prepared)
+	p.err = d.Decode(frame, &p.request)
+	return p
+}
+
+// Prepare has requests decoded beside the loop, if they are long. Called on the loop.
+func (s *session) Prepare(binary bool) func([]byte) any {
+	if binary || s.dialect != jsonDialect {
+		return nil
+	}
+	return prepare
+}
+
+// read decodes a frame into q, unless it was done before.
+func (s *session) read(frame []byte, q *wire.Request) error {
+	if p, ok := s.conn.Prepared().(*prepared); ok {
+		*q = p.request
+		return p.err
+	}
+	return s.server.decoders[s.worker()].Decode(frame, q)
 }
 
 // message is the protocol's table of contents: one line a request.
