@@ -148,7 +148,7 @@ var overload = []Attack{
 	{
 		Name: "bulk", About: "2 publish 40 MB a second each, 800 KiB a message",
 		offenders: 2, perSecond: 20, visit: bulk,
-		Wants: []string{"close 1008"}, May: []string{held, "http 503", wasReset}, Grows: 700,
+		Wants: []string{"close 1008"}, May: []string{held, "http 503", wasReset}, Grows: 500,
 		Counted: []string{rateLimited},
 	},
 }
