@@ -86,6 +86,36 @@ func TestSilentTooLong(t *testing.T) {
 	}
 }
 
+// TestBout: of those who are late together some are closed at a time, the longest first, and
+// the door looks again soon for the rest, or when the next one is due.
+func TestBout(t *testing.T) {
+	c := usual()
+	c.Places = 1
+	o := open(t, c, nothing)
+	var all []net.Conn
+	for range 2*bout + 1 {
+		all = append(all, o.knock(begun))
+		o.silent(len(all)) // so that they come in this order
+	}
+	d, late := o.door, time.Now().Add(c.Wait)
+	look := func(at time.Time, left int, soon bool) {
+		t.Helper()
+		again, any := d.look(at)
+		if n := d.count(d.silent.len); n != left || any != (left > 0) || (again == trickle) != soon {
+			t.Errorf("%d are left, %t, and it looks again in %v; want %d", n, any, again, left)
+		}
+	}
+	look(late.Add(-c.Wait), 2*bout+1, false)
+	look(late, bout+1, true)
+	closed(t, all[0])
+	look(late, 1, true)
+	closed(t, all[2*bout-1])
+	look(late, 0, false)
+	if n := d.counts.silent.Get(); n != 2*bout+1 {
+		t.Errorf("%d were counted, want %d", n, 2*bout+1)
+	}
+}
+
 // TestHalf: while nobody is silent half of the places are given unseen, and no more, so that
 // others are served.
 func TestHalf(t *testing.T) {
