@@ -16,7 +16,7 @@ const (
 	// 80 µs. A message that inflates to more is put aside.
 	quickInflated = 64 << 10
 	// maxAside is how many messages of a worker's connections may be aside at once. One
-	// beyond that is inflated on the loop.
+	// beyond that is the loop's.
 	maxAside = 4
 	// maxHeld is how much of what a connection sends behind such a message may wait for it,
 	// in bytes. Beyond that the loop does.
@@ -24,8 +24,8 @@ const (
 )
 
 // aside is a long message that is inflated, and prepared for its handler, on a goroutine of
-// its own, so that the other connections of the worker need not wait for it. Its own connection goes on behind it: what
-// it sends meanwhile is held.
+// its own, so that the other connections of the worker need not wait for it. Its own
+// connection goes on behind it: what it sends meanwhile is held.
 type aside struct {
 	op       ws.OpCode
 	deflated bool
