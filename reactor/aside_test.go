@@ -54,20 +54,32 @@ func TestAsideOrder(t *testing.T) {
 			}
 			in = append(in, rsv(frame(ws.OpText, squeeze(text))), frame(ws.OpPing, "p"), bye(1000, ""))
 			want = append(want, answer(ws.OpText, text[:10]), answer(ws.OpPong, "p"), answerClose(1000, ""))
-			go func() { _, _ = c.Write(join(in...)) }() // what is missing shows
-			got, err := io.ReadAll(c)
-			if err != nil || !bytes.Equal(got, join(want...)) {
-				t.Errorf("got %d bytes (%v), want %d", len(got), err, len(join(want...)))
-			}
-			c.Close()
-			if why := within(t, "Closed", h.closed); why != ClientClosed {
-				t.Errorf("reason %s", why)
-			}
+			converse(t, c, h, join(in...), join(want...))
 		})
 	}
+	wereAside(t, r, 4)
+}
+
+// converse sends all that a client says until its close frame, reads all that the server does,
+// and waits for the end.
+func converse(t *testing.T, c net.Conn, h *peer, in, want []byte) {
+	t.Helper()
+	go func() { _, _ = c.Write(in) }() // what is missing shows
+	if got, err := io.ReadAll(c); err != nil || !bytes.Equal(got, want) {
+		t.Errorf("got %d bytes (%v), %q; want %d, %q", len(got), err, clip(got), len(want), clip(want))
+	}
+	c.Close()
+	if why := within(t, "Closed", h.closed); why != ClientClosed {
+		t.Errorf("reason %s", why)
+	}
+}
+
+// wereAside checks how many messages were beside the loop of the only worker, and that none is.
+func wereAside(t *testing.T, r *Reactor, want int) {
+	t.Helper()
 	eventually(t, "none is aside", func() bool { return r.workers[0].aside.Load() == 0 })
-	if n := number(r.config.Metrics, `tidegate_aside_total{worker="0"}`); n != 4 {
-		t.Errorf("%d were aside, want 4", n)
+	if n := number(r.config.Metrics, `tidegate_aside_total{worker="0"}`); n != want {
+		t.Errorf("%d were aside, want %d", n, want)
 	}
 }
 

@@ -59,18 +59,8 @@ func TestPrepare(t *testing.T) {
 	want = append(want, answer(ws.OpPong, "p"))
 	say(ws.OpText, 0, false)
 	in, want = append(in, bye(1000, "")), append(want, answerClose(1000, ""))
-	go func() { _, _ = c.Write(join(in...)) }() // what is missing shows
-	if got, err := io.ReadAll(c); err != nil || !bytes.Equal(got, join(want...)) {
-		t.Errorf("got %q (%v), want %q", got, err, join(want...))
-	}
-	c.Close()
-	if why := within(t, "Closed", h.closed); why != ClientClosed {
-		t.Errorf("reason %s", why)
-	}
-	eventually(t, "none is aside", func() bool { return r.workers[0].aside.Load() == 0 })
-	if n := number(r.config.Metrics, `tidegate_aside_total{worker="0"}`); n != 4 {
-		t.Errorf("%d were aside, want 4", n)
-	}
+	converse(t, c, h, join(in...), join(want...))
+	wereAside(t, r, 4)
 }
 
 // TestPrepareInflated: what is inflated beside the loop is prepared there, too.
