@@ -133,6 +133,9 @@ func (d *delivery) run(w *reactor.Worker) (members int) {
 			// It has some of them, and no frame begins there: the stream has the others.
 			m.Member.session().fallBehind(m, m.Member.from)
 			d.relay.pursue(w, m)
+		case d.lacks(m.Member.variant):
+			m.Member.session().fallBehind(m, d.previous)
+			d.relay.pursue(w, m)
 		case m.Member.conn.Offer(d.frames[m.Member.variant]):
 			members++
 		default:
@@ -141,6 +144,15 @@ func (d *delivery) run(w *reactor.Worker) (members int) {
 	}
 	share.advance(d.last)
 	return members
+}
+
+// lacks reports whether nobody had the messages in one form when they were encoded: who has
+// come and caught up since then has to have them from the stream.
+func (d *delivery) lacks(v variant) bool {
+	if v == numbered {
+		return len(d.bodies.ends) == 0
+	}
+	return d.frames[v].Len() == 0
 }
 
 // excludes reports whether a member is the one that does not get the messages.

@@ -100,6 +100,11 @@ func (d *delivery) runNumbered(w *reactor.Worker, m *membership) int {
 	if from.Before(d.previous) {
 		from = d.previous
 	}
+	if d.lacks(numbered) {
+		m.Member.session().fallBehind(m, from)
+		d.relay.pursue(w, m)
+		return 0
+	}
 	if !d.number(m, from) {
 		m.Member.session().fallBehind(m, from)
 		return 0
