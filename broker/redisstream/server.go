@@ -15,9 +15,7 @@ var errOtherServer = errors.New("redisstream: another server answers at this add
 // used. All of them must lead to one run of one server: a name may be given to another one
 // while the connections to the first go on, and whoever writes to two servers, or reads
 // from one what he writes to the other, loses without seeing it. Another run of the same
-// server is another one, too: nobody knows what it has lost. What is read through a new
-// connection is verified all the same: without that the checker, beside a busy machine, has
-// seen members miss messages after connections were cut (decisions.md).
+// server is another one, too: nobody knows what it has lost.
 func (m *master) connected(ctx context.Context, c *redis.Conn) error {
 	info, err := c.InfoMap(ctx, "server").Result()
 	var refusal redis.Error
@@ -25,8 +23,12 @@ func (m *master) connected(ctx context.Context, c *redis.Conn) error {
 		return err
 	}
 	run := info["Server"]["run_id"]
-	if run == "" || m.run.CompareAndSwap(nil, &run) || *m.run.Load() == run {
+	if run == "" {
+		// The server does not say. What is read through this connection is verified.
 		m.broker.follows.distrust(m)
+		return nil
+	}
+	if m.run.CompareAndSwap(nil, &run) || *m.run.Load() == run {
 		return nil
 	}
 	if !m.misplaced.Swap(true) {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/tidegate/tidegate/broker"
 )
@@ -71,5 +72,37 @@ func TestPartly(t *testing.T) {
 	n.say(1)
 	if err := hear(members[0], n.spoken-1, n.spoken); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestLacks: who has come and caught up while a message that nobody wanted in his form was on
+// its way has it from the stream.
+func TestLacks(t *testing.T) {
+	n, members := together(t)
+	topic := n.relay.lookup(broker.Group{Hub: "chat", Name: "g"})
+	want := func(v variant, count int32) {
+		topic.mu.Lock()
+		defer topic.mu.Unlock()
+		topic.wanted = [variants]int32{}
+		topic.wanted[v] = count
+	}
+	release := []func(){n.hold(0), n.hold(1)}
+	before := topic.position()
+	want(jsonPlain, 1)
+	n.say(1)
+	for deadline := time.Now().Add(patience); topic.position() == before; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("the message was not encoded")
+		}
+	}
+	want(simplePlain, 2)
+	for _, f := range release {
+		f()
+	}
+	n.say(1)
+	for i, m := range members {
+		if err := hear(m, 1, n.spoken); err != nil {
+			t.Errorf("member %d: %v", i, err)
+		}
 	}
 }
